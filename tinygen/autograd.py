@@ -1,0 +1,374 @@
+"""Reverse-mode differentiation: Function, the graph, backward. The file to read first.
+
+Calling an op (``Mul.apply(x, y)``) runs its ``forward`` on arrays and, where a gradient is wanted, leaves a
+:class:`Node` behind. A node holds *edges* to the nodes (or leaves) its inputs came from, never its outputs: there
+is no reference cycle, and a graph is freed at once, without the garbage collector. Nodes are numbered at birth;
+backward takes them from a heap, highest number first, so that every node comes after all that used its outputs,
+whatever the shape of the graph, and no recursion limits its depth.
+
+``backward`` methods are written on Tensors with the engine's own ops. Ordinarily nothing is recorded while they
+run; with ``create_graph=True`` they leave a graph of their own, and so gradients can be differentiated again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from tinygen.modes import (  # noqa: F401  (detect_anomaly ... are part of this module's public face)
+    detect_anomaly,
+    enable_grad,
+    is_grad_enabled,
+    mode,
+    mode_set,
+    no_grad,
+    refuse_new_nan,
+)
+from tinygen.tensor import Tensor, saved_mark, unchanged
+from tinygen_ops.arrays import array_module
+
+_births = itertools.count()
+
+
+class Node:
+    """One recorded op: the ``ctx`` that its forward and backward share. Ops may hang settings on it."""
+
+    __slots__ = ("__dict__", "_sources", "edges", "function", "number", "outputs", "saved_arrays")
+    materialize = True  # whether a missing output gradient reaches backward as zeros, or as None
+
+    def __init__(self) -> None:
+        self.saved_arrays = ()
+
+    @property
+    def name(self) -> str:
+        """The op's name."""
+        return self.function.__name__
+
+    @property
+    def needs_input_grad(self) -> list[bool]:
+        """In backward: for each input, whether its gradient is wanted."""
+        return [edge is not None for edge in self.edges]
+
+    def save(self, *arrays: Any) -> None:
+        """Keep arrays for backward: inputs, outputs, or others, which count as constants."""
+        self.saved_arrays = arrays
+
+    @property
+    def saved(self) -> list[Tensor]:
+        """What :meth:`save` kept, as Tensors that stand in the graph where the arrays stood in the forward."""
+        return [self._attach(array, *source) for array, source in zip(self.saved_arrays, self._sources, strict=True)]
+
+    def _record(self, function: type[Function], inputs: Sequence[Any], arrays: list, outputs: tuple) -> None:
+        """Become part of the graph."""
+        self.number = next(_births)
+        self.function = function
+        self.edges = tuple([None if t is None or not t._requires_grad else _edge(t) for t in inputs])
+        self.outputs = [(out.shape, out.dtype) for out in outputs]
+        self._sources = [self._source(array, inputs, arrays, outputs) for array in self.saved_arrays]
+        if mode.anomaly:
+            self.origin = "; it was called at\n" + "".join(traceback.format_stack(limit=8)[:-2])
+
+    @staticmethod
+    def _source(array: Any, inputs: Sequence[Any], arrays: list, outputs: tuple) -> tuple:
+        """Where a saved array stood: (input number or ~output number or None, version of a leaf, mark)."""
+        mark = None if array is None else saved_mark(array)
+        for i, candidate in enumerate(arrays):
+            if candidate is array and array is not None:
+                return i, inputs[i]._version, mark
+        for i, candidate in enumerate(outputs):
+            if candidate is array:
+                return ~i, None, mark
+        return None, None, mark
+
+    def _attach(self, array: Any, source: int | None, version: int | None, mark: int | None) -> Tensor | None:
+        if array is None:
+            return None
+        edge = self.edges[source] if source is not None and source >= 0 else None
+        leaf = edge[0] if edge is not None and type(edge[0]) is not Node else None
+        if not unchanged(array, mark) or (leaf is not None and leaf._version != version):
+            raise RuntimeError(
+                f"an array of shape {array.shape} that {self.name} needs for its gradient was written to after "
+                "the forward; write into a copy, or after backward"
+            )
+        if leaf is not None and mode.recording:
+            return leaf  # second order flows into the leaf itself
+        saved = Tensor(array)
+        if mode.recording and source is not None and (source < 0 or edge is not None):
+            saved._node, saved._index = (self, ~source) if source < 0 else edge
+            saved._requires_grad = True
+        return saved
+
+    def _release(self) -> None:
+        self.saved_arrays = self._sources = self.edges = None
+        self.__dict__.clear()
+
+
+def _edge(tensor: Tensor) -> tuple[Any, int]:
+    """Where the gradient of ``tensor`` goes: (node, output number), or (the leaf itself, 0)."""
+    return (tensor, 0) if tensor._node is None else (tensor._node, tensor._index)
+
+
+class Function:
+    """One op: ``forward`` on arrays, ``backward`` on Tensors. Subclass it, and call it with :meth:`apply`."""
+
+    @staticmethod
+    def forward(ctx: Node, *arrays: Any, **settings: Any) -> Any:
+        """Compute the output array, or a tuple of them."""
+        raise TypeError("a Function needs a static method `forward(ctx, *arrays, **settings)`")
+
+    @staticmethod
+    def backward(ctx: Node, *output_gradients: Tensor) -> Any:
+        """Compute the gradient of each input from that of each output: a Tensor, or a tuple of Tensors and None."""
+        raise TypeError("a Function needs a static method `backward(ctx, *output_gradients)`")
+
+    @classmethod
+    def apply(cls, *inputs: Tensor | None, **settings: Any) -> Any:
+        """Run the op, and record it if a gradient may be wanted.
+
+        Args:
+            inputs: Tensors (None where an input is optional).
+            settings: everything else, by keyword.
+
+        Returns:
+            A Tensor, or a tuple of Tensors where ``forward`` returns one.
+        """
+        recording = False
+        arrays = []
+        for t in inputs:
+            if t is None:
+                arrays.append(None)
+            elif isinstance(t, Tensor):
+                arrays.append(t._data)
+                recording = recording or t._requires_grad
+            else:
+                raise TypeError(f"{cls.__name__}.apply takes Tensors, got {t!r}; settings go by keyword")
+        node = Node()
+        results = cls.forward(node, *arrays, **settings)
+        outputs = results if type(results) is tuple else (results,)
+        if any([not hasattr(out, "shape") for out in outputs]):
+            raise TypeError(f"{cls.__name__}.forward must return arrays, it returned {results!r}")
+        # NumPy hands back scalars (np.float32) where a result has no axes
+        outputs = tuple([out if out.shape else array_module(out).asarray(out) for out in outputs])
+        tensors = tuple([Tensor(out) for out in outputs])
+        if recording and mode.recording:
+            node._record(cls, inputs, arrays, outputs)
+            for i, tensor in enumerate(tensors):
+                if tensor._data.dtype.kind == "f":  # integers and booleans carry no gradient
+                    tensor._node, tensor._index, tensor._requires_grad = node, i, True
+        if mode.anomaly:
+            refuse_new_nan(cls.__name__, "forward", [a for a in arrays if a is not None], outputs)
+        return tensors if type(results) is tuple else tensors[0]
+
+
+class Add(Function):
+    """z = x + y;  dz/dx = dz/dy = 1. The engine itself needs it, to sum gradients."""
+
+    @staticmethod
+    def forward(ctx: Node, x: Any, y: Any) -> Any:
+        return x + y
+
+    @staticmethod
+    def backward(ctx: Node, gz: Tensor) -> tuple[Tensor, Tensor]:
+        return gz, gz
+
+
+class _Pass:
+    """One backward pass: the gradients on their way, and the heap that orders the nodes."""
+
+    def __init__(self, create_graph: bool) -> None:
+        self.create_graph = create_graph
+        self.heap: list[tuple[int, Node]] = []
+        self.waiting: dict[Any, list] = {}  # node -> for each output None or [gradient, is its array ours?]
+        self.leaves: dict[int, list] = {}  # id(leaf) -> [gradient, ours?, leaf]
+
+    def start(self, outputs: Sequence[Tensor], gradients: Sequence[Any]) -> None:
+        """Send the gradients of ``outputs`` off; None stands for 1 at a single element."""
+        for output, gradient in zip(outputs, gradients, strict=True):
+            if not isinstance(output, Tensor) or not output._requires_grad:
+                raise RuntimeError("no gradient flows into this tensor: nothing it came from has requires_grad=True")
+            data = output._data
+            if gradient is None:
+                if data.size != 1:
+                    raise RuntimeError(
+                        f"backward from a tensor of shape {output.shape} needs `gradient` of that shape; "
+                        "only a single element implies a gradient of 1"
+                    )
+                gradient = Tensor(array_module(data).ones_like(data))
+            elif not isinstance(gradient, Tensor):
+                gradient = Tensor(array_module(data).asarray(gradient, dtype=data.dtype))
+            self.send(_edge(output), gradient, "`gradient`, the start of backward,")
+
+    def send(self, edge: tuple[Any, int], gradient: Tensor, sender: str) -> None:
+        """Add ``gradient`` to what is waiting at the other end of ``edge``."""
+        target, index = edge
+        if type(target) is Node:
+            slots = self.waiting.get(target)
+            if slots is None:
+                slots = self.waiting[target] = [None] * len(target.outputs)
+                heapq.heappush(self.heap, (-target.number, target))
+            shape = target.outputs[index][0]
+        else:
+            slots, index, shape = self.leaves, id(target), target._data.shape
+            slots.setdefault(index, None)
+        if gradient._data.shape != shape:
+            raise RuntimeError(f"{sender} has shape {gradient.shape}, the tensor it belongs to {shape}")
+        before = slots[index]
+        if before is None:
+            slots[index] = [gradient, False, target]
+        elif before[1]:  # the sum is ours, nobody else sees its array: it may grow in place
+            before[0]._data += gradient._data
+        else:  # somebody else's array, perhaps another leaf's gradient too: never write into it
+            total = Add.apply(before[0], gradient)
+            slots[index] = [total, not self.create_graph and total._data.ndim > 0, target]
+
+    def run(self, retain_graph: bool, needed: set[Node] | None = None, kept: dict | None = None) -> None:
+        """Empty the heap.
+
+        Args:
+            retain_graph: keep what the nodes saved.
+            needed: the nodes to visit; None means all.
+            kept: (id of node, output number) -> gradient, filled in as the nodes are reached.
+        """
+        while self.heap:
+            _, node = heapq.heappop(self.heap)
+            slots = self.waiting.pop(node)
+            if kept is not None:
+                for i, slot in enumerate(slots):
+                    if slot is not None and (id(node), i) in kept:
+                        kept[id(node), i] = slot[0]
+                if node not in needed:
+                    continue
+            if node.edges is None:
+                raise RuntimeError(
+                    f"backward a second time through {node.name}, whose arrays are freed: "
+                    "pass retain_graph=True to the first backward"
+                )
+            edges = node.edges
+            if needed is not None:  # the others' gradients need not be computed
+                node.edges = [e if e and ((id(e[0]), e[1]) in kept or e[0] in needed) else None for e in edges]
+            try:
+                self._step(node, [slot and slot[0] for slot in slots])
+            finally:
+                node.edges = edges
+            if not retain_graph:
+                node._release()
+
+    def _step(self, node: Node, gradients: list[Tensor | None]) -> None:
+        """Run one node's backward and send the results on."""
+        if node.materialize and any([g is None for g in gradients]):
+            like = next(g for g in gradients if g is not None)._data
+            zeros = array_module(like).zeros
+            gradients = [
+                Tensor(zeros(*meta)) if g is None else g for g, meta in zip(gradients, node.outputs, strict=True)
+            ]
+        results = node.function.backward(node, *gradients)
+        if type(results) is not tuple:
+            results = (results,)
+        if len(results) != len(node.edges):
+            raise RuntimeError(f"{node.name}.backward returned {len(results)} gradients for {len(node.edges)} inputs")
+        if mode.anomaly:
+            arrays = ([g._data for g in tensors if g is not None] for tensors in (gradients, results))
+            refuse_new_nan(node.name, "backward", *arrays, getattr(node, "origin", ""))
+        for edge, gradient in zip(node.edges, results, strict=True):
+            if edge is not None and gradient is not None:
+                self.send(edge, gradient, f"a gradient from {node.name}.backward")
+
+
+def backward(output: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+    """Add the gradient of ``output`` with respect to every leaf to that leaf's ``.grad``.
+
+    Args:
+        output: where to start.
+        gradient: d(objective)/d(output), of its shape; may be left out for a single element (then 1).
+        retain_graph: keep the graph for another backward; default ``create_graph``.
+        create_graph: record the backward itself, for higher derivatives.
+
+    Raises:
+        RuntimeError: for an output without gradient, a non-scalar output without ``gradient``, a graph that is
+            freed already, or an array that was written to since the forward.
+    """
+    with mode_set("recording", create_graph):
+        pass_ = _Pass(create_graph)
+        pass_.start([output], [gradient])
+        shared = {id(gradient._data)} if isinstance(gradient, Tensor) else {id(gradient)}
+        pass_.run(create_graph if retain_graph is None else retain_graph)
+        for total, ours, leaf in pass_.leaves.values():  # only now is a leaf's gradient final
+            if leaf.grad is not None:
+                leaf.grad = Add.apply(leaf.grad, total)
+                continue
+            # Every .grad has memory of its own, so that a user may write into it.
+            array = total._data
+            owner = id(array if array.base is None else array.base)
+            if not create_graph and not ours and (owner in shared or not array.flags.c_contiguous):
+                total = Tensor(array.copy())
+            shared.add(owner)
+            leaf.grad = total
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Return d(outputs)/d(inputs) contracted with ``grad_outputs``; no ``.grad`` is touched.
+
+    Only the part of the graph between ``inputs`` and ``outputs`` is visited.
+
+    Args:
+        outputs: a Tensor or several.
+        inputs: the Tensors, leaves or not, whose gradients are wanted.
+        grad_outputs: for each output its cotangent, or None for 1 at a single element.
+        retain_graph: keep the graph; default ``create_graph``.
+        create_graph: record the backward itself.
+        allow_unused: give None for an input that the outputs do not depend on, instead of raising.
+
+    Returns:
+        For each input its gradient.
+
+    Raises:
+        RuntimeError: as :func:`backward`; or if an input is unused.
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if grad_outputs is None:
+        grad_outputs = [None] * len(outputs)
+    elif not isinstance(grad_outputs, (list, tuple)):
+        grad_outputs = [grad_outputs]
+    wanted = [(id(target), index) for target, index in map(_edge, inputs)]
+    kept: dict[tuple[int, int], Tensor | None] = dict.fromkeys(wanted)
+    with mode_set("recording", create_graph):
+        pass_ = _Pass(create_graph)
+        pass_.start(outputs, grad_outputs)
+        pass_.run(create_graph if retain_graph is None else retain_graph, _between(outputs, kept), kept)
+    for key, (total, _, _) in pass_.leaves.items():
+        if (key, 0) in kept:
+            kept[key, 0] = total
+    gradients = tuple([kept[edge] for edge in wanted])
+    for i, gradient in enumerate(gradients):
+        if gradient is None and not allow_unused:
+            raise RuntimeError(f"input {i} was not used to make the outputs; with allow_unused=True it gets None")
+    return gradients
+
+
+def _between(outputs: Sequence[Tensor], wanted: dict[tuple[int, int], Any]) -> set[Node]:
+    """The nodes that lie on a path from ``outputs`` to a wanted edge."""
+    reached: set[Node] = set()
+    stack = [t._node for t in outputs if t._node is not None]
+    while stack:
+        node = stack.pop()
+        if node not in reached:
+            reached.add(node)
+            stack.extend(e[0] for e in node.edges or () if e is not None and type(e[0]) is Node)
+    needed: set[Node] = set()
+    for node in sorted(reached, key=lambda n: n.number):  # inputs before what was made from them
+        # a freed node counts as needed: the pass then reaches it and says so
+        edges = [e for e in node.edges or () if e is not None]
+        if node.edges is None or any((id(t), i) in wanted or t in needed for t, i in edges):
+            needed.add(node)
+    return needed

@@ -1,0 +1,229 @@
+"""The Tensor: an array, and where it stands in the graph. The operators are bound in ``operators.py``."""
+
+from __future__ import annotations
+
+import weakref
+import zlib
+from typing import Any
+
+import numpy as np
+
+from tinygen.backend import device_of, make_array
+
+
+class Tensor:
+    """An array of numbers that remembers how it was made.
+
+    Args:
+        data: a NumPy or CuPy array (kept, not copied); lists and numbers go through :func:`tinygen.tensor`.
+        requires_grad: whether gradients are wanted; floating dtypes only.
+
+    Attributes:
+        grad: the gradient, a Tensor of the same shape, or None.
+        requires_grad: whether this tensor is, or depends on, one whose gradient is wanted.
+    """
+
+    # _node and _index: the graph's edge to the op that made this tensor; None for a leaf.
+    # _version counts the engine's own writes into a leaf, so that backward can refuse stale values.
+    __slots__ = ("__weakref__", "_data", "_index", "_node", "_requires_grad", "_version", "grad")
+    __array_ufunc__ = None  # ndarray * Tensor goes to Tensor.__rmul__, never element by element
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        self._data = data
+        self._node = None
+        self._index = 0
+        self._version = 0
+        self._requires_grad = False
+        self.grad = None
+        if requires_grad:
+            self.requires_grad = True
+
+    @property
+    def data(self) -> Any:
+        """The array itself. Writing into it between a forward and its backward is noticed and refused."""
+        expose(self._data)
+        return self._data
+
+    @data.setter
+    def data(self, array: Any) -> None:
+        self._data = array._data if isinstance(array, Tensor) else make_array(array, copy=False)
+        self._version += 1
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow here. May be set on a leaf."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self._node is not None:
+            if value:
+                return
+            raise RuntimeError("`requires_grad` can be switched off on leaves only; use .detach()")
+        if value and self._data.dtype.kind != "f":
+            raise TypeError(f"`requires_grad` needs a floating dtype, this tensor has {self._data.dtype}")
+        self._requires_grad = bool(value)
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no recorded op made this tensor."""
+        return self._node is None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def dtype(self) -> np.dtype:
+        """NumPy's dtype."""
+        return self._data.dtype
+
+    @property
+    def device(self) -> str:
+        """``"cpu"``, ``"cuda:0"``, ..."""
+        return device_of(self._data)
+
+    @property
+    def grad_fn(self) -> str | None:
+        """The name of the op that made this tensor, None for a leaf."""
+        return None if self._node is None else self._node.name
+
+    def detach(self) -> Tensor:
+        """Return a leaf on the same memory, without history."""
+        return Tensor(self._data)
+
+    def numpy(self) -> np.ndarray:
+        """Return the values as a NumPy array; on the CPU it shares memory.
+
+        Raises:
+            RuntimeError: if gradients flow through this tensor; use ``.detach().numpy()``.
+        """
+        if self._requires_grad:
+            raise RuntimeError("this tensor requires grad: use .detach().numpy()")
+        if device_of(self._data) != "cpu":
+            return self._data.get()
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if device_of(self._data) != "cpu":
+            raise TypeError(f"this tensor lives on {self.device}; use .to('cpu') first")
+        array = self.numpy()
+        return array.astype(dtype or array.dtype, copy=bool(copy))
+
+    def item(self) -> float | int | bool:
+        """Return the only element as a Python number.
+
+        Raises:
+            RuntimeError: if there are more or fewer elements than one.
+        """
+        if self._data.size != 1:
+            raise RuntimeError(f"item() needs a tensor with one element, this one has shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """Return the values as nested Python lists (a number for a 0-d tensor)."""
+        return self._data.tolist()
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._data.shape[0]
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise RuntimeError(f"the truth of a tensor of shape {self.shape} is ambiguous: use any() or all()")
+        return bool(self._data.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu":
+            raise TypeError(f"only integer tensors can be an index, this one is {self.dtype}")
+        return int(self.item())
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        host = self._data if device_of(self._data) == "cpu" else self._data.get()
+        text = np.array2string(host, separator=", ", prefix="tensor(", threshold=200)
+        parts = [text]
+        if self.dtype not in (np.float32, np.int64, np.bool_):
+            parts.append(f"dtype={self.dtype}")
+        if self.device != "cpu":
+            parts.append(f"device='{self.device}'")
+        if self._node is not None:
+            parts.append(f"grad_fn=<{self._node.name}>")
+        elif self._requires_grad:
+            parts.append("requires_grad=True")
+        return f"tensor({', '.join(parts)})"
+
+    def __dlpack__(self, **options: Any) -> Any:
+        expose(self._data)
+        return self._data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._data.__dlpack_device__()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Writes behind the engine's back.
+#
+# A recorded op keeps arrays for its backward. Someone who holds the array itself (through .data, .numpy() or
+# from_numpy) may write into it meanwhile, and the gradient would silently be wrong. Arrays that were never handed
+# out cannot be written to, so only those that were are watched: their memory is fingerprinted when it is handed
+# out and again when an op saves it, and compared in backward. Arrays nobody asked for cost one test of a dict.
+
+_exposed: dict[int, tuple[Any, int | None]] = {}  # id(owner) -> (weak reference to the owner, fingerprint)
+
+
+def expose(array: Any, fresh: bool = False) -> None:
+    """Note that someone outside the engine may write into ``array`` from now on.
+
+    Args:
+        array: the array that is handed out, or taken over from a user.
+        fresh: no op can have saved it yet, so that its present contents need no fingerprint.
+    """
+    owner = _owner(array)
+    key = id(owner)
+    if key not in _exposed:
+        mark = None if fresh else fingerprint(owner)
+        _exposed[key] = (weakref.ref(owner, lambda _: _exposed.pop(key, None)), mark)
+
+
+def saved_mark(array: Any) -> int | None:
+    """Return what :func:`unchanged` needs, at the moment an op saves ``array``."""
+    return fingerprint(_owner(array)) if _exposed and id(_owner(array)) in _exposed else None
+
+
+def unchanged(array: Any, mark: int | None) -> bool:
+    """Whether nobody has written into ``array`` since ``mark`` was taken."""
+    owner = _owner(array)
+    if mark is None:
+        if id(owner) not in _exposed:
+            return True
+        # handed out after it was saved: at that moment nobody could have written to it yet
+        mark = _exposed[id(owner)][1]
+    return fingerprint(owner) == mark
+
+
+def _owner(array: Any) -> Any:
+    """The array whose memory ``array`` looks at."""
+    while type(array.base) is type(array):
+        array = array.base
+    return array
+
+
+def fingerprint(array: Any) -> int:
+    """A checksum of the bytes of ``array``: two different contents agree with a chance of 2**-32."""
+    host = array if type(array) is np.ndarray else array.get()
+    return zlib.crc32(host.tobytes() if not host.flags.c_contiguous else host.reshape(-1).view(np.uint8))
