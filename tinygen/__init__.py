@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-import tinygen.operators  # noqa: F401  (binds the ops to Tensor)
+import tinygen.operators
 from tinygen import autograd
 from tinygen.autograd import enable_grad, is_grad_enabled, no_grad
 from tinygen.backend import bool_, float16, float32, float64, int32, int64, uint8
@@ -49,6 +49,7 @@ from tinygen.ops.arithmetic import (
     where,
 )
 from tinygen.ops.arithmetic import power as pow
+from tinygen.ops.elementwise import abs_ as abs
 from tinygen.ops.elementwise import (
     cos,
     exp,
@@ -67,7 +68,6 @@ from tinygen.ops.elementwise import (
     square,
     tanh,
 )
-from tinygen.ops.elementwise import abs_ as abs
 from tinygen.ops.indexing import gather, index_select
 from tinygen.ops.matmul import bmm, matmul, outer
 from tinygen.ops.reduce import amax, argmax, argmin, cumsum, logsumexp, max, mean, min, norm, std, var

@@ -1,4 +1,4 @@
-"""Which array library do these arrays belong to? NumPy on the host, CuPy on the device, one body of code for both."""
+"""Which library an array belongs to: NumPy on the host, CuPy on the device, one body of code for both."""
 
 import sys
 from types import ModuleType
@@ -9,7 +9,13 @@ import numpy as np
 __all__ = ["array_module", "is_numpy", "register_array_type"]
 
 # Array type -> its module. Scalars belong to every library and map to None: they never decide.
-_modules: dict[type, ModuleType | None] = {np.ndarray: np, type(None): None, int: None, float: None, bool: None}
+_modules: dict[type, ModuleType | None] = {
+    np.ndarray: np,
+    type(None): None,
+    int: None,
+    float: None,
+    bool: None,
+}
 
 
 def register_array_type(type_: type, module: ModuleType) -> None:
@@ -49,7 +55,7 @@ def array_module(*arrays: Any) -> ModuleType:
         if module is not found and module is not None:
             if found is not None:
                 names = f"{found.__name__} and {module.__name__}"
-                raise TypeError(f"arrays of {names} are mixed; move them to one device first, with `.to(device)`")
+                raise TypeError(f"arrays of {names} are mixed; move them to one device first with `.to`")
             found = module
     return np if found is None else found
 
@@ -71,4 +77,5 @@ def _look_up(kind: type) -> ModuleType | None:
     if issubclass(kind, np.generic):
         _modules[kind] = None
         return None
-    raise TypeError(f"{kind.__module__}.{kind.__qualname__} is no known array type; give NumPy or CuPy arrays")
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    raise TypeError(f"{name} is no known array type; give NumPy or CuPy arrays")

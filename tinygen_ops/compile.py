@@ -25,7 +25,17 @@ from numba import njit
 from numba.core import caching, event
 from numba.core.registry import cpu_target as numba_target
 
-__all__ = ["SHARED", "CpuTarget", "address", "cache_folder", "cpu_target", "jit", "subroutine", "threading_layer", "workspace"]
+__all__ = [
+    "SHARED",
+    "CpuTarget",
+    "address",
+    "cache_folder",
+    "cpu_target",
+    "jit",
+    "subroutine",
+    "threading_layer",
+    "workspace",
+]
 
 SHARED = ("simd.py", "product.py", "compile.py")
 _no_cache: str = ""  # why kernels are not cached on disk; "" = they are
@@ -81,7 +91,8 @@ def jit(function: Callable[..., Any] | None = None, *, parallel: bool = False) -
     if function is None:
         return functools.partial(jit, parallel=parallel)
     global _no_cache
-    dispatcher = njit(parallel=parallel, nogil=True, error_model="numpy")(function)
+    # The GIL stays held: Numba's workqueue layer, the last resort, ends the process when two threads launch at once.
+    dispatcher = njit(parallel=parallel, error_model="numpy")(function)
     try:
         dispatcher._cache = _KernelCache(function)
     except RuntimeError as error:  # Numba's word for "no writable place"
@@ -91,7 +102,7 @@ def jit(function: Callable[..., Any] | None = None, *, parallel: bool = False) -
 
 def subroutine(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that only kernels call: it becomes part of theirs, and of their cache entry."""
-    return njit(nogil=True, error_model="numpy")(function)
+    return njit(error_model="numpy")(function)
 
 
 def address(array: np.ndarray) -> int:

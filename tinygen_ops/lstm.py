@@ -1,6 +1,6 @@
 """Long short-term memory over a whole sequence: forward, backward, and sampling one token at a time.
 
-One step, with the gate rows in PyTorch's order i f g o and `x` the input's share of the pre-activation (bias included):
+One step, with the gates in PyTorch's order i f g o and x_t the input's share of the pre-activation, bias included:
 
     z = x_t + h_{t-1} W_hh^T                                     (N, 4H)
     i, f, o = gate(z_i), gate(z_f), gate(z_o);   g = tanh(z_g)
@@ -8,13 +8,13 @@ One step, with the gate rows in PyTorch's order i f g o and `x` the input's shar
 
 `gate` is the logistic sigmoid, or Keras 2's hard sigmoid clip(0.2 z + 0.5, 0, 1).
 
-The input's share arrives as `table`. For a dense input it is the product x W_ih^T + b of all steps at once, one row
-per step and sequence. For one-hot input (characters) that product only picks rows of W_ih^T + b, so `table` is that
-small matrix itself and `index` says which row each sequence uses at each step: a gather instead of a product, and a
-scatter-add instead of its gradient.
+The input's share arrives as `table`. For a dense input it is the product x W_ih^T + b of all steps at once,
+one row per step and sequence. For one-hot input (characters) that product only picks rows of W_ih^T + b, so
+`table` is that small matrix itself and `index` says which row each sequence uses at each step: a gather
+instead of a product, and a scatter-add instead of its gradient.
 
-Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997; the forget gate: Gers, Schmidhuber and Cummins,
-Learning to Forget, 2000.
+Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997; the forget gate: Gers, Schmidhuber and
+Cummins, Learning to Forget, 2000.
 """
 
 from typing import Any
@@ -58,7 +58,7 @@ def _supports_sample(
 
 
 def _sigmoid(xp: Any, z: Array) -> Array:
-    return 0.5 * (1 + xp.tanh(0.5 * z))  # the same function as 1 / (1 + exp(-z)), and nothing in it can overflow
+    return 0.5 * (1 + xp.tanh(0.5 * z))  # 1 / (1 + exp(-z)), but nothing in it can overflow
 
 
 def _gate(xp: Any, z: Array, gate: str) -> Array:
@@ -70,7 +70,9 @@ def _gate_slope(xp: Any, y: Array, gate: str) -> Array:
     return y * (1 - y) if gate == "sigmoid" else xp.where((y > 0) & (y < 1), 0.2, 0.0).astype(y.dtype)
 
 
-def check_forward(table: Array, index: Array | None, h0: Array, c0: Array, w_hh: Array, gate: str) -> tuple[int, int, int]:
+def check_forward(
+    table: Array, index: Array | None, h0: Array, c0: Array, w_hh: Array, gate: str
+) -> tuple[int, int, int]:
     """Check the arguments of `lstm_forward`; return (T, N, H)."""
     xp = array_module(table, index, h0, c0, w_hh)
     if gate not in GATES:
@@ -82,15 +84,18 @@ def check_forward(table: Array, index: Array | None, h0: Array, c0: Array, w_hh:
         raise ValueError(f"`w_hh` has shape {w_hh.shape}; with H = {units} it must be {(4 * units, units)}")
     if table.ndim != 2 or table.shape[1] != 4 * units:
         raise ValueError(f"`table` has shape {table.shape}; it must be (R, {4 * units})")
+    rows = table.shape[0]
     if index is None:
-        if n == 0 or table.shape[0] % n:
-            raise ValueError(f"`table` has {table.shape[0]} rows; without `index` it must be T * N with N = {n}")
-        return table.shape[0] // n, n, units
+        if n == 0 or rows % n:
+            raise ValueError(f"`table` has {rows} rows; without `index` it must have T * N, N = {n}")
+        return rows // n, n, units
     if index.ndim != 2 or index.shape[1] != n or index.dtype.kind not in "iu":
-        raise ValueError(f"`index` has shape {index.shape} and dtype {index.dtype}; it must be integers of (T, {n})")
+        raise ValueError(f"`index` is {index.dtype} of shape {index.shape}; it must be integers of (T, {n})")
     # On the host the rows are checked; on the device that would wait for it, so there they are not.
-    if xp is np and index.size and not 0 <= index.min() <= index.max() < table.shape[0]:
-        raise IndexError(f"`index` runs from {index.min()} to {index.max()}; `table` has rows 0 to {table.shape[0] - 1}")
+    if xp is np and index.size and not 0 <= index.min() <= index.max() < rows:
+        raise IndexError(
+            f"`index` runs from {index.min()} to {index.max()}; `table` has rows 0 to {rows - 1}"
+        )
     return index.shape[0], n, units
 
 
@@ -111,7 +116,8 @@ def lstm_forward(
         gate: "sigmoid" or "hard_sigmoid".
 
     Returns:
-        h (T + 1, N, H) with h[0] = h0, c (T + 1, N, H) with c[0] = c0, and the gates (T, N, 4H) after activation.
+        h (T + 1, N, H) with h[0] = h0, c (T + 1, N, H) with c[0] = c0, and the gates after activation,
+        (T, N, 4H): what `lstm_backward` needs.
 
     Raises:
         ValueError: shapes or `gate` do not fit.
@@ -247,7 +253,9 @@ def check_sample(
     shapes = {"h": (h, (len(layers), units)), "c": (c, (len(layers), units)), "b_out": (b_out, (vocabulary,))}
     for number, layer in enumerate(layers):
         if len(layer) != (3 if number else 2):
-            raise ValueError(f"`layers[{number}]` has {len(layer)} arrays; layer 0 is (table, w_hh), others (w_ih, bias, w_hh)")
+            raise ValueError(
+                f"`layers[{number}]` has {len(layer)} arrays; layer 0 is (table, w_hh), others (w_ih, bias, w_hh)"
+            )
         shapes[f"layers[{number}][-1]"] = (layer[-1], (4 * units, units))
         if number:
             shapes[f"layers[{number}][0]"] = (layer[0], (4 * units, units))
@@ -268,7 +276,7 @@ def check_sample(
 
 
 def _draw(xp: Any, logits: Array, uniform: float, temperature: float, top_k: int, top_p: float) -> int:
-    """Draw from softmax(logits / temperature), cut to the top k and the top p, by inverting the CDF at `uniform`."""
+    """Draw from softmax(logits / temperature), cut to top k and top p, by inverting its CDF at `uniform`."""
     z = logits.astype(np.float64) / temperature
     if 0 < top_k < z.size:
         z = xp.where(z >= xp.sort(z)[z.size - top_k], z, -np.inf)
@@ -299,7 +307,7 @@ def lstm_sample(
 
     p = softmax((w_out h_t + b_out) / temperature);  token_t = the first k with p_0 + ... + p_k > uniform_t
 
-    Of equally likely tokens at the edge of `top_k` or `top_p` all are kept. `top_p` applies to what `top_k` left.
+    Of equally likely tokens at the edge of `top_k` or `top_p` all are kept. `top_p` looks at what `top_k` left.
 
     Args:
         layers: layer 0 as (table (V, 4H), w_hh (4H, H)), table = W_ih^T + b_ih + b_hh; every further layer as

@@ -107,13 +107,22 @@ def backward(w_hh, index, rows, gates, c, h, grad_h=None, grad_h_last=None, grad
     panels = np.empty(width * dh.shape[1], np.float32)
     _pack(address(w_hh), units, 1, width, units, address(panels))  # w_hh (4H, H)
     arrays = (panels, gates, c, dh, dc, dz)
-    _sweep(*(address(array) for array in arrays), 0 if every is None else address(every), steps, n, units, _blocks(n))
+    _sweep(
+        *(address(array) for array in arrays),
+        0 if every is None else address(every),
+        steps,
+        n,
+        units,
+        _blocks(n),
+    )
     flat = dz.reshape(steps * n, width)
     grad_w_hh = matmul(flat.T, h[:-1].reshape(steps * n, units))
     grad_table = flat
     if index is not None:
         index, grad_table = _whole(index, np.int64), np.zeros((rows, width), np.float32)
-        _scatter_add(address(flat), address(index), steps * n, width, address(grad_table), numba.get_num_threads())
+        _scatter_add(
+            address(flat), address(index), steps * n, width, address(grad_table), numba.get_num_threads()
+        )
     return grad_table, np.ascontiguousarray(dh[:, :units]), dc, grad_w_hh
 
 
@@ -130,7 +139,15 @@ def _sweep(panels, gates, c, dh, dc, dz, grad_h, steps, n, units, blocks):
                     for u in range(0, units, W):
                         store(to, u, load(to, u) + load(grad_h, at * units + u))
                 states = c + 4 * at * units
-                _gate_gradients(gates + 4 * at * width, states, n * units, to, dc + 4 * r * units, dz + 4 * at * width, units)
+                _gate_gradients(
+                    gates + 4 * at * width,
+                    states,
+                    n * units,
+                    to,
+                    dc + 4 * r * units,
+                    dz + 4 * at * width,
+                    units,
+                )
             left, to = dz + 4 * (t * n + first) * width, dh + 4 * first * columns
             product(left, width, 1, last - first, width, panels, columns, to, columns, False)
 
@@ -190,7 +207,21 @@ def sample(layers, w_out, b_out, h, c, token, uniforms, temperature=1.0, top_k=0
     start[:vocabulary] = b_out
     kept = vocabulary if top_k == 0 else min(top_k, vocabulary)
     arrays = tuple(address(array) for array in (table, biases, weights, h, c))
-    _sample(*arrays, depth, units, vocabulary, token, uniforms, start, buffer, temperature, kept, top_p, greedy, tokens)
+    _sample(
+        *arrays,
+        depth,
+        units,
+        vocabulary,
+        token,
+        uniforms,
+        start,
+        buffer,
+        temperature,
+        kept,
+        top_p,
+        greedy,
+        tokens,
+    )
     return tokens, h, c
 
 
@@ -205,7 +236,25 @@ def _packed(w):
 
 
 @jit
-def _sample(table, biases, weights, h, c, depth, units, vocabulary, token, uniforms, start, buffer, temperature, kept, top_p, greedy, tokens):
+def _sample(
+    table,
+    biases,
+    weights,
+    h,
+    c,
+    depth,
+    units,
+    vocabulary,
+    token,
+    uniforms,
+    start,
+    buffer,
+    temperature,
+    kept,
+    top_p,
+    greedy,
+    tokens,
+):
     z, first, logits = buffer.ctypes.data, start.ctypes.data, buffer[:vocabulary]
     columns, width = start.size, 4 * units
     p = np.empty(columns, np.float32)
@@ -214,7 +263,9 @@ def _sample(table, biases, weights, h, c, depth, units, vocabulary, token, unifo
         for layer in range(depth):
             below = max(layer - 1, 0)
             deep = (layer + 1 - below) * units
-            _row_product(h + 4 * below * units, deep, panels, width, x if layer == 0 else biases + 4 * layer * width, z)
+            _row_product(
+                h + 4 * below * units, deep, panels, width, x if layer == 0 else biases + 4 * layer * width, z
+            )
             own_h, own_c = h + 4 * layer * units, c + 4 * layer * units
             for u in range(0, units, W):
                 i, f = sigmoid(load(z, u)), sigmoid(load(z, units + u))

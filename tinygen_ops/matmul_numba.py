@@ -13,12 +13,16 @@ CHUNK = 128  # depth of one product: 128 rows of a panel are 16 KB; 64 and 256 a
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """See `tinygen_ops.matmul`."""
     (m, depth), n = a.shape, b.shape[1]
+    if b.shape[0] != depth:
+        raise ValueError(f"`a` has shape {a.shape} and `b` {b.shape}; they must be (M, K) and (K, N)")
     columns = panel_columns(n)
     out = np.empty((m, columns), np.float32)
     strips = min(numba.get_num_threads(), -(-m // ROWS))
     panels = np.empty((strips, min(CHUNK, depth) * columns), np.float32)
     (a_row, a_k), (b_k, b_col) = ((s // 4 for s in array.strides) for array in (a, b))
-    _matmul(address(a), a_row, a_k, address(b), b_k, b_col, m, depth, n, address(out), address(panels), strips)
+    _matmul(
+        address(a), a_row, a_k, address(b), b_k, b_col, m, depth, n, address(out), address(panels), strips
+    )
     return out if columns == n else np.ascontiguousarray(out[:, :n])
 
 

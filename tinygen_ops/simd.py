@@ -123,9 +123,18 @@ def emit_exp(b, x):
     n = b.fsub(muladd(b, clamped, constant(1.44269504088896341), shift), shift)
     r = muladd(b, n, constant(-0.693359375), clamped)  # ln 2 in two parts, so that n * ln 2 is exact enough
     r = muladd(b, n, constant(2.12194440e-4), r)
-    tail = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+    tail = (
+        1.9875691500e-4,
+        1.3981999507e-3,
+        8.3334519073e-3,
+        4.1665795894e-2,
+        1.6666665459e-1,
+        5.0000001201e-1,
+    )
     p = muladd(b, horner(b, r, tail), b.fmul(r, r), b.fadd(r, constant(1.0)))
-    exponent = b.shl(b.add(b.fptosi(n, INTEGERS), ir.Constant(INTEGERS, [127] * W)), ir.Constant(INTEGERS, [23] * W))
+    exponent = b.shl(
+        b.add(b.fptosi(n, INTEGERS), ir.Constant(INTEGERS, [127] * W)), ir.Constant(INTEGERS, [23] * W)
+    )
     return b.select(number, x, b.fmul(p, b.bitcast(exponent, VECTOR)))
 
 
@@ -245,12 +254,17 @@ def _horizontal(name: str, emit, doc: str):
         def codegen(context, b, signature, args):
             value = args[0]
             width = W
-            while width > 1:  # fold the upper half onto the lower: a fixed order, the same on every machine of width W
+            while (
+                width > 1
+            ):  # fold the upper half onto the lower: a fixed order, the same on every machine of width W
                 width //= 2
                 lower = ir.Constant(ir.VectorType(I32, width), list(range(width)))
                 upper = ir.Constant(ir.VectorType(I32, width), list(range(width, 2 * width)))
                 undefined = ir.Constant(value.type, ir.Undefined)
-                low, high = b.shuffle_vector(value, undefined, lower), b.shuffle_vector(value, undefined, upper)
+                low, high = (
+                    b.shuffle_vector(value, undefined, lower),
+                    b.shuffle_vector(value, undefined, upper),
+                )
                 value = emit(b, low, high)
             return b.extract_element(value, ir.Constant(I32, 0))
 

@@ -16,7 +16,7 @@ def _float32(x: Array, *_: Array) -> bool | str:
     return True if x.dtype == np.float32 and x.ndim and x.size else "not a float32 array with elements"
 
 
-@kernel()
+@kernel(numba="tinygen_ops.softmax_numba:cross_entropy_forward", supports=_float32)
 def cross_entropy_forward(logits: Array, target: Array) -> tuple[Array, Array]:
     """Cross-entropy of integer classes, and its gradient, in one pass.
 
@@ -52,11 +52,12 @@ def check_cross_entropy(logits: Array, target: Array) -> None:
             f"`target` is {target.dtype} of shape {target.shape} for logits of {logits.shape}; "
             "needed are integers (N,) for (N, C)"
         )
-    if isinstance(target, np.ndarray) and target.size and not 0 <= target.min() <= target.max() < logits.shape[1]:
-        raise IndexError(f"`target` runs from {target.min()} to {target.max()}; classes are 0 to {logits.shape[1] - 1}")
+    classes = logits.shape[1]
+    if isinstance(target, np.ndarray) and target.size and not 0 <= target.min() <= target.max() < classes:
+        raise IndexError(f"`target` runs from {target.min()} to {target.max()}; valid is 0 to {classes - 1}")
 
 
-@kernel()
+@kernel(numba="tinygen_ops.softmax_numba:softmax", supports=_float32)
 def softmax(x: Array) -> Array:
     """Softmax over the last axis: y_j = exp(x_j - max x) / sum_k exp(x_k - max x).
 
@@ -71,7 +72,7 @@ def softmax(x: Array) -> Array:
     return y / y.sum(axis=-1, keepdims=True)
 
 
-@kernel()
+@kernel(numba="tinygen_ops.softmax_numba:log_softmax", supports=_float32)
 def log_softmax(x: Array) -> Array:
     """Logarithm of the softmax over the last axis: y_j = x_j - max x - log(sum_k exp(x_k - max x)).
 

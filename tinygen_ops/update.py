@@ -2,7 +2,7 @@
 
 Every rule first prepares the gradient g of each parameter p:
 
-    g <- grad_scale g;   g <- clip(g, -clip_value, clip_value);   g <- g + weight_decay p   (AdamW: p <- p - lr weight_decay p)
+    g <- grad_scale g;   g <- clip(g, -clip_value, clip_value);   g <- g + weight_decay p
 
 Gradients are only read: they may be views, read-only, or shared by several parameters.
 """
@@ -20,7 +20,9 @@ __all__ = ["adam", "global_norm", "rmsprop", "sgd"]
 Array = Any  # numpy.ndarray or cupy.ndarray
 
 
-def _plain(params: Sequence[Array], grads: Sequence[Array], *states: Sequence[Array] | None, **_: Any) -> bool | str:
+def _plain(
+    params: Sequence[Array], grads: Sequence[Array], *states: Sequence[Array] | None, **_: Any
+) -> bool | str:
     """The Numba form goes through memory by address: float32, and all but the gradients contiguous."""
     for group in (params, *states):
         for array in group or ():
@@ -43,7 +45,22 @@ def check_update(params: Sequence[Array], grads: Sequence[Array], **states: Sequ
                 raise ValueError(f"`{name}[{k}]` has shape {array.shape}; its parameter has {p.shape}")
 
 
-def _prepared(p: Array, grad: Array, grad_scale: float, clip_value: float | None, weight_decay: float) -> Array:
+def check_adam(
+    params: Sequence[Array],
+    grads: Sequence[Array],
+    exp_avg: Sequence[Array],
+    exp_avg_sq: Sequence[Array],
+    step: int,
+) -> None:
+    """Check the arguments of `adam`."""
+    check_update(params, grads, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
+    if step < 1:
+        raise ValueError(f"`step` is {step}; it counts from 1")
+
+
+def _prepared(
+    p: Array, grad: Array, grad_scale: float, clip_value: float | None, weight_decay: float
+) -> Array:
     xp = array_module(p, grad)
     if grad_scale != 1:
         grad = grad * grad_scale
@@ -52,7 +69,7 @@ def _prepared(p: Array, grad: Array, grad_scale: float, clip_value: float | None
     return grad + weight_decay * p if weight_decay else grad
 
 
-@kernel()
+@kernel(numba="tinygen_ops.update_numba:sgd", supports=_plain)
 def sgd(
     params: Sequence[Array],
     grads: Sequence[Array],
@@ -69,7 +86,8 @@ def sgd(
 ) -> None:
     """Stochastic gradient descent, in place.
 
-    b <- momentum b + (1 - dampening) g (at the first step b <- g);  d = g + momentum b if nesterov else b;  p <- p - lr d
+    b <- momentum b + (1 - dampening) g, at the first step b <- g;
+    d = g + momentum b if nesterov, else b;  p <- p - lr d
 
     Args:
         params: parameters, any shapes, float; changed.
@@ -97,7 +115,7 @@ def sgd(
         p -= lr * g
 
 
-@kernel()
+@kernel(numba="tinygen_ops.update_numba:rmsprop", supports=_plain)
 def rmsprop(
     params: Sequence[Array],
     grads: Sequence[Array],
@@ -135,7 +153,7 @@ def rmsprop(
     Raises:
         ValueError: lists or shapes do not match.
 
-    Source: Tieleman and Hinton, Lecture 6.5 - RMSProp, 2012; centred: Graves, Generating Sequences, 2013, eq. 38-45.
+    Source: Tieleman and Hinton, Lecture 6.5, 2012; centred: Graves, Generating Sequences, 2013, eq. 38-45.
     """
     check_update(params, grads, square_avg=square_avg, grad_avg=grad_avg, momentum_buffer=momentum_buffer)
     for k, (p, grad) in enumerate(zip(params, grads, strict=True)):
@@ -158,7 +176,7 @@ def rmsprop(
         p -= lr * d
 
 
-@kernel()
+@kernel(numba="tinygen_ops.update_numba:adam", supports=_plain)
 def adam(
     params: Sequence[Array],
     grads: Sequence[Array],
@@ -190,7 +208,8 @@ def adam(
         beta1: share of the past in m, in [0, 1).
         beta2: share of the past in v, in [0, 1).
         eps: above 0, added to the root.
-        weight_decay: added gradient per unit of parameter; where `decoupled`, p <- (1 - lr weight_decay) p instead.
+        weight_decay: added gradient per unit of parameter; where `decoupled`, p <- (1 - lr weight_decay) p
+            instead.
         decoupled: AdamW.
         clip_value: bound of every gradient element, or None.
         grad_scale: every gradient is multiplied by this first (clipping by norm).
@@ -198,11 +217,10 @@ def adam(
     Raises:
         ValueError: lists or shapes do not match, or `step` is below 1.
 
-    Source: Kingma and Ba, Adam, 2015, algorithm 1; Loshchilov and Hutter, Decoupled Weight Decay, 2019, algorithm 2.
+    Source: Kingma and Ba, Adam, 2015, algorithm 1; Loshchilov and Hutter, Decoupled Weight Decay
+    Regularization, 2019, algorithm 2.
     """
-    check_update(params, grads, exp_avg=exp_avg, exp_avg_sq=exp_avg_sq)
-    if step < 1:
-        raise ValueError(f"`step` is {step}; it counts from 1")
+    check_adam(params, grads, exp_avg, exp_avg_sq, step)
     for p, grad, m, v in zip(params, grads, exp_avg, exp_avg_sq, strict=True):
         g = _prepared(p, grad, grad_scale, clip_value, 0.0 if decoupled else weight_decay)
         if decoupled and weight_decay:
@@ -219,7 +237,8 @@ def adam(
 def global_norm(grads: Sequence[Array]) -> Array:
     """Euclidean norm of all gradients taken as one vector: sqrt(sum_k sum g_k^2), added up in float64.
 
-    To clip by norm, hand `grad_scale = min(1, max_norm / (global_norm(grads) + 1e-6))` to an update: no array is written.
+    To clip by norm, hand `grad_scale = min(1, max_norm / (global_norm(grads) + 1e-6))` to an update: the
+    gradients themselves are not written to.
 
     Args:
         grads: arrays, any shapes, float; only read.

@@ -103,7 +103,7 @@ def _over(function: type[Function], input: Tensor, dim: int) -> Tensor:
 def softmax(input: Tensor, dim: int = -1) -> Tensor:
     """Return numbers from 0 to 1 that add up to 1 along ``dim``.
 
-        y_i = e**x_i / sum_j e**x_j
+    y_i = e**x_i / sum_j e**x_j
     """
     return _over(Softmax, input, dim)
 

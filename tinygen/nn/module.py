@@ -1,0 +1,224 @@
+"""Module: where parameters live. Layers and models are Modules."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygen.backend import check_device, device_of, to_device
+from tinygen.tensor import Tensor
+from tinygen_ops.arrays import array_module
+
+
+class Parameter(Tensor):
+    """A Tensor that a Module trains."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(data._data if isinstance(data, Tensor) else data, requires_grad)
+
+
+class Module:
+    """A layer or a model: parameters, buffers, and modules inside it, found as attributes.
+
+    A subclass assigns :class:`Parameter` objects and Modules to attributes in ``__init__`` and defines
+    ``forward``; calling the module runs it.
+
+    Attributes:
+        training: whether layers such as dropout act as in training; set by :meth:`train` and :meth:`eval`.
+    """
+
+    def __init__(self) -> None:
+        self.training = True
+        self._buffers: dict[str, Tensor] = {}
+
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        return self.forward(*inputs, **settings)
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the output; a subclass defines it."""
+        raise TypeError(f"{type(self).__name__} does not define forward()")
+
+    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """Keep a Tensor that is saved with the parameters but not trained, as attribute ``name``."""
+        self._buffers[name] = tensor
+        object.__setattr__(self, name, tensor)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in getattr(self, "_buffers", ()):
+            self._buffers[name] = value
+        object.__setattr__(self, name, value)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield (name, module) of the modules directly inside, in the order they were assigned."""
+        for name, value in self.__dict__.items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield (path, module) of this module and all inside it."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all inside it."""
+        for _, module in self.named_modules():
+            yield module
+
+    def _named(self, kind: Callable[[Module], Mapping[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+        """Yield (path, tensor), each tensor once, in a fixed order."""
+        seen = set()
+        for path, module in self.named_modules():
+            for name, tensor in kind(module).items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield (f"{path}.{name}" if path else name), tensor
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield (path, parameter), such as ``("0.weight", ...)``; a shared parameter once."""
+        return self._named(lambda m: {k: v for k, v in m.__dict__.items() if isinstance(v, Parameter)})
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield the parameters, in the order of :meth:`named_parameters`."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield (path, buffer)."""
+        return self._named(lambda m: m._buffers)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the arrays of all parameters and buffers by path: the module's own memory, not copies."""
+        found = OrderedDict()
+        for path, module in self.named_modules():
+            own = {k: v for k, v in module.__dict__.items() if isinstance(v, Parameter)} | module._buffers
+            for name, tensor in own.items():
+                if tensor is not None:
+                    found[f"{path}.{name}" if path else name] = tensor._data
+        return found
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Take over the values in ``state``; nothing is changed if something does not fit.
+
+        Args:
+            state: path -> array or Tensor.
+            strict: whether every path must be there, and no other.
+
+        Raises:
+            KeyError: for missing or unknown paths.
+            ValueError: for a shape that differs.
+        """
+        own = self.state_dict()
+        missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
+        if strict and (missing or unknown):
+            raise KeyError(f"state dict does not fit {type(self).__name__}: missing {missing}, unknown {unknown}")
+        values = {k: v._data if isinstance(v, Tensor) else v for k, v in state.items() if k in own}
+        for name, value in values.items():
+            if tuple(np.shape(value)) != own[name].shape:
+                raise ValueError(f"`{name}` has shape {tuple(np.shape(value))} in the state dict, {own[name].shape} here")
+        tensors = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        for name, value in values.items():
+            mine = own[name]
+            if name in tensors:
+                tensors[name]._version += 1
+            mine[...] = to_device(value, device_of(mine)) if hasattr(value, "dtype") else array_module(mine).asarray(value)
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch this module and all inside it to training (or with False to evaluation)."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch to evaluation: no dropout, running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Say of all parameters whether their gradients are wanted."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self) -> None:
+        """Drop the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, target: Any) -> Module:
+        """Move all parameters and buffers, in place, to a device (``"cuda"``) or into a floating dtype."""
+        device = check_device(target) if isinstance(target, str) and not hasattr(np, target) else None
+        for _, tensor in [*self.named_parameters(), *self.named_buffers()]:
+            array = tensor._data
+            if device is not None:
+                tensor.data = to_device(array, device)
+            elif array.dtype.kind == "f":
+                tensor.data = array.astype(target)
+        return self
+
+    def apply(self, function: Callable[[Module], None]) -> Module:
+        """Call ``function`` on all modules inside and then on this one."""
+        for _, child in self.named_children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def extra_repr(self) -> str:
+        """What the layer's line shows in brackets; a subclass may define it."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        return head + ("\n" + "\n".join(children) + "\n)" if children else ")")
+
+
+class Sequential(Module):
+    """Modules run one after the other, named "0", "1", ..."""
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__()
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def __iter__(self) -> Iterator[Module]:
+        return (child for _, child in self.named_children())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self)[index]
+
+    def forward(self, x: Any) -> Any:
+        """Run the modules in order."""
+        for module in self:
+            x = module(x)
+        return x
+
+
+class ModuleList(Module):
+    """A list of Modules, named "0", "1", ..."""
+
+    def __init__(self, modules: Any = ()) -> None:
+        super().__init__()
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end."""
+        setattr(self, str(len(self)), module)
+        return self
+
+    def __iter__(self) -> Iterator[Module]:
+        return (child for _, child in self.named_children())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self)[index]
