@@ -18,6 +18,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tinygen.modes import (  # noqa: F401  (detect_anomaly ... are part of this module's public face)
     detect_anomaly,
     enable_grad,
@@ -38,6 +40,7 @@ class Node:
 
     __slots__ = ("__dict__", "_sources", "edges", "function", "number", "outputs", "saved_arrays")
     materialize = True  # whether a missing output gradient reaches backward as zeros, or as None
+    wanted = None  # in a pass that goes to some inputs only: for each edge, whether its gradient is asked for
 
     def __init__(self) -> None:
         self.saved_arrays = ()
@@ -50,7 +53,7 @@ class Node:
     @property
     def needs_input_grad(self) -> list[bool]:
         """In backward: for each input, whether its gradient is wanted."""
-        return [edge is not None for edge in self.edges]
+        return [edge is not None for edge in self.edges] if self.wanted is None else self.wanted
 
     def save(self, *arrays: Any) -> None:
         """Keep arrays for backward: inputs, outputs, or others, which count as constants."""
@@ -61,12 +64,20 @@ class Node:
         """What :meth:`save` kept, as Tensors that stand in the graph where the arrays stood in the forward."""
         return [self._attach(array, *source) for array, source in zip(self.saved_arrays, self._sources, strict=True)]
 
-    def _record(self, function: type[Function], inputs: Sequence[Any], arrays: list, outputs: tuple) -> None:
-        """Become part of the graph."""
+    def _record(
+        self, function: type[Function], inputs: Sequence[Any], arrays: list, results: tuple, outputs: tuple
+    ) -> None:
+        """Become part of the graph; ``outputs`` are the ``results`` of the forward with scalars made arrays."""
         self.number = next(_births)
         self.function = function
         self.edges = tuple([None if t is None or not t._requires_grad else _edge(t) for t in inputs])
         self.outputs = [(out.shape, out.dtype) for out in outputs]
+        if any([isinstance(array, np.generic) for array in self.saved_arrays]):
+            arrays_of = {id(result): out for result, out in zip(results, outputs, strict=True)}
+            self.saved_arrays = tuple([
+                arrays_of.get(id(array), np.asarray(array)) if isinstance(array, np.generic) else array
+                for array in self.saved_arrays
+            ])
         self._sources = [self._source(array, inputs, arrays, outputs) for array in self.saved_arrays]
         if mode.anomaly:
             self.origin = "; it was called at\n" + "".join(traceback.format_stack(limit=8)[:-2])
@@ -147,14 +158,14 @@ class Function:
                 raise TypeError(f"{cls.__name__}.apply takes Tensors, got {t!r}; settings go by keyword")
         node = Node()
         results = cls.forward(node, *arrays, **settings)
-        outputs = results if type(results) is tuple else (results,)
-        if any([not hasattr(out, "shape") for out in outputs]):
+        produced = results if type(results) is tuple else (results,)
+        if any([not hasattr(out, "shape") for out in produced]):
             raise TypeError(f"{cls.__name__}.forward must return arrays, it returned {results!r}")
         # NumPy hands back scalars (np.float32) where a result has no axes
-        outputs = tuple([out if out.shape else array_module(out).asarray(out) for out in outputs])
+        outputs = tuple([out if out.shape else array_module(out).asarray(out) for out in produced])
         tensors = tuple([Tensor(out) for out in outputs])
         if recording and mode.recording:
-            node._record(cls, inputs, arrays, outputs)
+            node._record(cls, inputs, arrays, produced, outputs)
             for i, tensor in enumerate(tensors):
                 if tensor._data.dtype.kind == "f":  # integers and booleans carry no gradient
                     tensor._node, tensor._index, tensor._requires_grad = node, i, True
@@ -209,12 +220,14 @@ class _Pass:
             if slots is None:
                 slots = self.waiting[target] = [None] * len(target.outputs)
                 heapq.heappush(self.heap, (-target.number, target))
-            shape = target.outputs[index][0]
+            shape, dtype = target.outputs[index]
         else:
-            slots, index, shape = self.leaves, id(target), target._data.shape
+            slots, index, shape, dtype = self.leaves, id(target), target._data.shape, target._data.dtype
             slots.setdefault(index, None)
         if gradient._data.shape != shape:
             raise RuntimeError(f"{sender} has shape {gradient.shape}, the tensor it belongs to {shape}")
+        if gradient._data.dtype != dtype:
+            gradient = gradient.to(dtype)
         before = slots[index]
         if before is None:
             slots[index] = [gradient, False, target]
@@ -246,13 +259,12 @@ class _Pass:
                     f"backward a second time through {node.name}, whose arrays are freed: "
                     "pass retain_graph=True to the first backward"
                 )
-            edges = node.edges
-            if needed is not None:  # the others' gradients need not be computed
-                node.edges = [e if e and ((id(e[0]), e[1]) in kept or e[0] in needed) else None for e in edges]
+            if needed is not None:  # the others' gradients need not be computed; what was saved stays in the graph
+                node.wanted = [bool(e) and ((id(e[0]), e[1]) in kept or e[0] in needed) for e in node.edges]
             try:
                 self._step(node, [slot and slot[0] for slot in slots])
             finally:
-                node.edges = edges
+                node.wanted = None
             if not retain_graph:
                 node._release()
 
@@ -272,8 +284,8 @@ class _Pass:
         if mode.anomaly:
             arrays = ([g._data for g in tensors if g is not None] for tensors in (gradients, results))
             refuse_new_nan(node.name, "backward", *arrays, getattr(node, "origin", ""))
-        for edge, gradient in zip(node.edges, results, strict=True):
-            if edge is not None and gradient is not None:
+        for edge, wanted, gradient in zip(node.edges, node.needs_input_grad, results, strict=True):
+            if wanted and gradient is not None:
                 self.send(edge, gradient, f"a gradient from {node.name}.backward")
 
 
@@ -293,19 +305,28 @@ def backward(output: Tensor, gradient: Any = None, retain_graph: bool | None = N
     with mode_set("recording", create_graph):
         pass_ = _Pass(create_graph)
         pass_.start([output], [gradient])
-        shared = {id(gradient._data)} if isinstance(gradient, Tensor) else {id(gradient)}
+        # Memory that is somebody's: the caller's gradient, the leaves themselves, and each .grad handed out here.
+        shared = {id(_owner(gradient._data if isinstance(gradient, Tensor) else gradient))}
         pass_.run(create_graph if retain_graph is None else retain_graph)
-        for total, ours, leaf in pass_.leaves.values():  # only now is a leaf's gradient final
+        shared.update([id(_owner(leaf._data)) for _, _, leaf in pass_.leaves.values()])
+        for total, _, leaf in pass_.leaves.values():  # only now is a leaf's gradient final
             if leaf.grad is not None:
                 leaf.grad = Add.apply(leaf.grad, total)
                 continue
             # Every .grad has memory of its own, so that a user may write into it.
-            array = total._data
-            owner = id(array if array.base is None else array.base)
-            if not create_graph and not ours and (owner in shared or not array.flags.c_contiguous):
-                total = Tensor(array.copy())
-            shared.add(owner)
+            flags = total._data.flags
+            usable = flags.c_contiguous and getattr(flags, "writeable", True)
+            if not usable or id(_owner(total._data)) in shared:
+                total = total.clone()
+            shared.add(id(_owner(total._data)))
             leaf.grad = total
+
+
+def _owner(array: Any) -> Any:
+    """The object whose memory ``array`` looks at."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
 
 
 def grad(

@@ -1,10 +1,12 @@
-"""How the package compiles with Numba: the `jit` decorator, its cache on disk, threads, and a word to whoever waits.
+"""How the package compiles with Numba: the `jit` decorator, its cache on disk, threads, and a word meanwhile.
 
-Compiled kernels are kept on disk by Numba's own cache: beside the source where that is writable, else in the user's
-cache folder, or where NUMBA_CACHE_DIR says; with no writable place they are compiled anew in each process.
+Compiled kernels are kept on disk by Numba's own cache: beside the source where that is writable, else in the
+user's cache folder, or where NUMBA_CACHE_DIR says; with no writable place they are compiled anew in each
+process.
 
-Numba stamps a cache entry with the file of the kernel alone, so machine code made from an older `simd.py` would be
-taken for fresh. Here the stamp also covers the files in `SHARED`, which kernels of other files call into.
+Numba stamps a cache entry with the file of the kernel alone, so machine code made from an older `simd.py`
+would be taken for fresh. Here the stamp also covers the files in `SHARED`, which kernels of other files call
+into.
 """
 
 import atexit
@@ -40,14 +42,14 @@ __all__ = [
 SHARED = ("simd.py", "product.py", "compile.py")
 _no_cache: str = ""  # why kernels are not cached on disk; "" = they are
 
-# A parallel region starts in 2 us under OpenMP and in 29 us under Numba's own workqueue. Numba takes the first layer
-# of this list that can be loaded, so a machine without libgomp still runs.
+# A parallel region starts in 2 us under OpenMP and in 29 us under Numba's own workqueue. Numba takes the
+# first layer of this list that can be loaded, so a machine without libgomp still runs.
 if "NUMBA_THREADING_LAYER" not in os.environ and "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
     numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
 
 
 class CpuTarget(NamedTuple):
-    """What Numba compiles for: CPU name, vector width in floats, and where the list of features comes from."""
+    """What Numba compiles for: CPU, floats in a vector, and where the list of features comes from."""
 
     name: str
     width: int
@@ -56,7 +58,7 @@ class CpuTarget(NamedTuple):
 
 @functools.cache
 def cpu_target() -> CpuTarget:
-    """Return the CPU that kernels are compiled for; NUMBA_CPU_NAME and NUMBA_CPU_FEATURES override the host's."""
+    """Return the CPU that kernels are compiled for: the host's, or what NUMBA_CPU_NAME and _FEATURES say."""
     _, name, features = numba_target.target_context.codegen().magic_tuple()
     enabled = {feature[1:] for feature in features.split(",") if feature.startswith("+")}
     width = 16 if "avx512f" in enabled else 8 if "avx" in enabled else 4
@@ -67,7 +69,7 @@ def cpu_target() -> CpuTarget:
 
 
 def threading_layer() -> str:
-    """Return the name of the threading layer in use ("omp", "tbb", "workqueue"), or the order that will be tried."""
+    """Return the threading layer in use ("omp", "tbb", "workqueue"), or the order that will be tried."""
     try:
         return numba.threading_layer()
     except ValueError:  # no parallel kernel has run yet
@@ -91,7 +93,8 @@ def jit(function: Callable[..., Any] | None = None, *, parallel: bool = False) -
     if function is None:
         return functools.partial(jit, parallel=parallel)
     global _no_cache
-    # The GIL stays held: Numba's workqueue layer, the last resort, ends the process when two threads launch at once.
+    # The GIL stays held: Numba's workqueue layer, the last resort, ends the process when two threads launch
+    # at once.
     dispatcher = njit(parallel=parallel, error_model="numpy")(function)
     try:
         dispatcher._cache = _KernelCache(function)
@@ -114,10 +117,11 @@ _scratch = threading.local()
 
 
 def workspace(size: int) -> np.ndarray:
-    """Return `size` float32 of scratch memory, contents undefined, valid until this thread next asks for some.
+    """Return `size` float32 of undefined scratch memory, valid until this thread next asks for some.
 
-    The largest array asked for is kept. For the 16 MB of an LSTM's backward sweep (T = 60, N = 128, H = 128) a fresh
-    array each step made a training step 2 to 12 ms slower: the C library gives such memory back, and every page faults.
+    The largest array asked for is kept. For the 16 MB of an LSTM's backward sweep (T = 60, N = 128, H = 128)
+    a fresh array each step made a training step 2 to 12 ms slower: the C library gives such memory back, and
+    every page faults.
     """
     kept = getattr(_scratch, "array", None)
     if kept is None or kept.size < size:
@@ -162,7 +166,7 @@ class _KernelCache(caching.FunctionCache):
 
 
 class _Announcer(event.Listener):
-    """Tells on stderr that kernels are being compiled, once, and how long it took when no more follow for a while."""
+    """Tells on stderr, once, that kernels are being compiled, and when no more follow, how long it took."""
 
     PAUSE = 2.0  # seconds without a new compilation that end the burst
 

@@ -1,6 +1,7 @@
 """Long short-term memory over a whole sequence: forward, backward, and sampling one token at a time.
 
-One step, with the gates in PyTorch's order i f g o and x_t the input's share of the pre-activation, bias included:
+One step, with the gates in PyTorch's order i f g o and x_t the input's share of the pre-activation, bias
+included:
 
     z = x_t + h_{t-1} W_hh^T                                     (N, 4H)
     i, f, o = gate(z_i), gate(z_f), gate(z_o);   g = tanh(z_g)
@@ -31,7 +32,7 @@ GATES = ("sigmoid", "hard_sigmoid")
 
 
 def _fits_numba(gate: str, *arrays: Array) -> bool | str:
-    """The Numba forms take float32, the logistic sigmoid, and H in sixteens, which every vector width divides."""
+    """The Numba forms take float32, the logistic sigmoid, and H a multiple of 16 (of every vector width)."""
     if gate != "sigmoid":
         return "the gate is not the logistic sigmoid"
     if not all(type(array) is np.ndarray and array.dtype == np.float32 and array.size for array in arrays):
@@ -93,9 +94,7 @@ def check_forward(
         raise ValueError(f"`index` is {index.dtype} of shape {index.shape}; it must be integers of (T, {n})")
     # On the host the rows are checked; on the device that would wait for it, so there they are not.
     if xp is np and index.size and not 0 <= index.min() <= index.max() < rows:
-        raise IndexError(
-            f"`index` runs from {index.min()} to {index.max()}; `table` has rows 0 to {rows - 1}"
-        )
+        raise IndexError(f"`index` runs from {index.min()} to {index.max()}; `table` has rows 0 to {rows - 1}")
     return index.shape[0], n, units
 
 
@@ -254,7 +253,8 @@ def check_sample(
     for number, layer in enumerate(layers):
         if len(layer) != (3 if number else 2):
             raise ValueError(
-                f"`layers[{number}]` has {len(layer)} arrays; layer 0 is (table, w_hh), others (w_ih, bias, w_hh)"
+                f"`layers[{number}]` has {len(layer)} arrays; "
+                "layer 0 is (table, w_hh), the others are (w_ih, bias, w_hh)"
             )
         shapes[f"layers[{number}][-1]"] = (layer[-1], (4 * units, units))
         if number:
@@ -307,7 +307,8 @@ def lstm_sample(
 
     p = softmax((w_out h_t + b_out) / temperature);  token_t = the first k with p_0 + ... + p_k > uniform_t
 
-    Of equally likely tokens at the edge of `top_k` or `top_p` all are kept. `top_p` looks at what `top_k` left.
+    Of equally likely tokens at the edge of `top_k` or `top_p` all are kept. `top_p` looks at what `top_k`
+    left.
 
     Args:
         layers: layer 0 as (table (V, 4H), w_hh (4H, H)), table = W_ih^T + b_ih + b_hh; every further layer as

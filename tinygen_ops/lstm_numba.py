@@ -1,11 +1,12 @@
-"""Numba forms of `lstm.py`: the recurrent product and the gates in one kernel, no BLAS, no barrier between steps.
+"""Numba forms of `lstm.py`: recurrent product and gates in one kernel, no BLAS, no barrier between steps.
 
-The batch is cut into blocks of rows, and a thread takes a block through all time steps. No sum runs across rows there,
-and the weight gradient is one product over all steps, so results do not depend on the number of threads.
+The batch is cut into blocks of rows, and a thread takes a block through all time steps. No sum runs across
+rows there, and the weight gradient is one product over all steps, so results do not depend on the number of
+threads.
 
 What it costs at T = 60, N = 128, H = 128 on two cores of an AMD Zen 5 (500 GFLOP/s together, 250 each):
 
-    forward         1.0 GFLOP -> at least 2.0 ms; measured 2.7 (the gates' exp and division, and 24 MB written)
+    forward         1.0 GFLOP -> at least 2.0 ms; measured 2.7 (gates: exp, division; 24 MB written)
     sweep back      1.0 GFLOP -> at least 2.0 ms; measured 3.0 (likewise)
     weight gradient 1.0 GFLOP -> at least 2.0 ms; measured 2.4 (dz is read with steps of 2 KB)
     table gradient  16 MB read: 0.2 ms
@@ -22,7 +23,7 @@ from tinygen_ops.product import ROWS, pack, panel_columns, product
 from tinygen_ops.simd import W, broadcast, exp, fmuladd, load, load_int, sigmoid, store, tanh, tile_functions
 
 ONE = np.float32(1)
-BLOCK = 32  # rows of a block, at most: its pre-activations of one step (64 KB at H = 128) stay in the second cache
+BLOCK = 32  # rows of a block at most: one step's pre-activations, 64 KB at H = 128, stay in the second cache
 
 
 def _blocks(n):
@@ -74,7 +75,7 @@ def _forward(table, index, panels, h, c, gates, steps, n, units, blocks):
 
 @subroutine
 def _activate(z, x, c, h, step, units):
-    """One row of one step: the gates of z + x, in the place of z; `step` floats behind c and h the next states."""
+    """One row of one step: gates from z + x in the place of z; the new states `step` floats behind c and h."""
     for u in range(0, units, W):
         i = sigmoid(load(z, u) + load(x, u))
         f = sigmoid(load(z, units + u) + load(x, units + u))
@@ -107,29 +108,21 @@ def backward(w_hh, index, rows, gates, c, h, grad_h=None, grad_h_last=None, grad
     panels = np.empty(width * dh.shape[1], np.float32)
     _pack(address(w_hh), units, 1, width, units, address(panels))  # w_hh (4H, H)
     arrays = (panels, gates, c, dh, dc, dz)
-    _sweep(
-        *(address(array) for array in arrays),
-        0 if every is None else address(every),
-        steps,
-        n,
-        units,
-        _blocks(n),
-    )
+    addresses = [address(array) for array in arrays] + [0 if every is None else address(every)]
+    _sweep(*addresses, steps, n, units, dh.shape[1], _blocks(n))
     flat = dz.reshape(steps * n, width)
     grad_w_hh = matmul(flat.T, h[:-1].reshape(steps * n, units))
     grad_table = flat
     if index is not None:
         index, grad_table = _whole(index, np.int64), np.zeros((rows, width), np.float32)
-        _scatter_add(
-            address(flat), address(index), steps * n, width, address(grad_table), numba.get_num_threads()
-        )
+        _scatter_add(address(flat), address(index), steps * n, width, address(grad_table), numba.get_num_threads())
     return grad_table, np.ascontiguousarray(dh[:, :units]), dc, grad_w_hh
 
 
 @jit(parallel=True)
-def _sweep(panels, gates, c, dh, dc, dz, grad_h, steps, n, units, blocks):
-    """Back through time: the gradients dz of the pre-activations; in dh and dc those of the states, step by step."""
-    tiles, width, columns = (n + ROWS - 1) // ROWS, 4 * units, panel_columns(units)
+def _sweep(panels, gates, c, dh, dc, dz, grad_h, steps, n, units, columns, blocks):
+    """Back through time: the gradients dz of the pre-activations; dh and dc carry those of the states."""
+    tiles, width = (n + ROWS - 1) // ROWS, 4 * units
     for block in prange(blocks):
         first, last = block * tiles // blocks * ROWS, min(n, (block + 1) * tiles // blocks * ROWS)
         for t in range(steps - 1, -1, -1):
@@ -154,7 +147,7 @@ def _sweep(panels, gates, c, dh, dc, dz, grad_h, steps, n, units, blocks):
 
 @subroutine
 def _gate_gradients(gates, c, step, dh, dc, dz, units):
-    """One row of one step: dz from dh and dc, and dc of the step before; `step` floats behind c stands the newer c."""
+    """One row of one step: dz, and the dc of the step before; the new c stands `step` floats behind c."""
     one = broadcast(ONE)
     for u in range(0, units, W):
         i, f = load(gates, u), load(gates, units + u)
@@ -170,7 +163,7 @@ def _gate_gradients(gates, c, step, dh, dc, dz, units):
 
 @jit(parallel=True)
 def _scatter_add(values, index, count, width, out, strips):
-    """out[index[k]] += values[k], rows of `width`; each strip of columns goes through all rows in their order."""
+    """Add values[k] to out[index[k]], rows of `width`; each strip of columns takes all rows in order."""
     vectors = width // W
     for strip in prange(strips):
         first, last = strip * vectors // strips * W, (strip + 1) * vectors // strips * W
@@ -187,8 +180,8 @@ _zeros_row, _add_outer_row, _, _add_to_row = tile_functions(1, 4)
 def sample(layers, w_out, b_out, h, c, token, uniforms, temperature=1.0, top_k=0, top_p=1.0, greedy=False):
     """See `tinygen_ops.lstm_sample`. All tokens come out of one compiled loop, on one thread.
 
-    At H = 128, V = 57 a token takes 65,536 multiplications and reads 256 KB of weights from the second cache: about
-    1 us at 64 bytes a cycle. The launch of a second thread would take twice that.
+    At H = 128, V = 57 a token takes 65,536 multiplications and reads 256 KB of weights from the second cache:
+    about 1 us at 64 bytes a cycle. The launch of a second thread would take twice that.
     """
     check_sample(layers, w_out, b_out, h, c, token, temperature, top_k, top_p, greedy)
     (depth, units), vocabulary = h.shape, w_out.shape[0]
@@ -263,9 +256,7 @@ def _sample(
         for layer in range(depth):
             below = max(layer - 1, 0)
             deep = (layer + 1 - below) * units
-            _row_product(
-                h + 4 * below * units, deep, panels, width, x if layer == 0 else biases + 4 * layer * width, z
-            )
+            _row_product(h + 4 * below * units, deep, panels, width, x if layer == 0 else biases + 4 * layer * width, z)
             own_h, own_c = h + 4 * layer * units, c + 4 * layer * units
             for u in range(0, units, W):
                 i, f = sigmoid(load(z, u)), sigmoid(load(z, units + u))
@@ -281,7 +272,7 @@ def _sample(
 
 @subroutine
 def _row_product(x, depth, panels, columns, start, out):
-    """out = start + x b for one row x (depth,) and b (depth, columns) in panels of WIDE columns."""
+    """Write out = start + x b for one row x (depth,) and b (depth, columns) in panels of WIDE columns."""
     for j in range(0, columns, WIDE):
         panel, row = panels + 4 * j * depth, _zeros_row()
         for k in range(depth):
@@ -321,9 +312,10 @@ def _draw(logits, p, temperature, kept, top_p, uniform):
 
 @subroutine
 def _cut(p, count, weighted, goal):
-    """Zero what is smaller than the largest x such that the p >= x number (or, `weighted`, weigh) at least `goal`.
+    """Find the largest x such that the p >= x number, or `weighted` weigh, at least `goal`; zero the others.
 
-    No sorting: the bits of floats that are not negative are ordered as integers are, so 31 halvings find x exactly.
+    No sorting: the bits of floats that are not negative are ordered as integers are, so 31 halvings find x
+    exactly.
     """
     bits = p.view(np.int32)
     low, high = 0, 0x3F800001  # x = 0 always reaches the goal; nothing is above 1

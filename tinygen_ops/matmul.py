@@ -1,7 +1,7 @@
 """Matrix product of float32 operands without BLAS, whose worker threads spin on after a call.
 
-While they spin, the next Numba kernel waits for a core: an LSTM step with its weight gradient through two-thread
-OpenBLAS took 2.4 times as long as without.
+While they spin, the next Numba kernel waits for a core: an LSTM step with its weight gradient through
+two-thread OpenBLAS took 2.4 times as long as without.
 """
 
 from typing import Any
@@ -20,8 +20,8 @@ SINGLE_THREAD = 2**18  # up to so many multiplications OpenBLAS uses one thread 
 def _pays(a: Array, b: Array) -> bool | str:
     """The Numba form is for what BLAS would hand to its threads; below, BLAS is faster (no threads to start).
 
-    Measured on two Zen 5 cores against NumPy's OpenBLAS, ms: (128, 57) x (57, 128) 0.014 / 0.019,
-    (512, 512) x (512, 512) 0.66 / 1.17, (7680, 57) x (57, 512) 1.06 / 2.44; but (64, 64) x (64, 64) 0.012 / 0.006 and
+    Measured on two Zen 5 cores against NumPy's OpenBLAS, ms: (128, 57) x (57, 128) 0.014 / 0.019, (512, 512)
+    x (512, 512) 0.66 / 1.17, (7680, 57) x (57, 512) 1.06 / 2.44; but (64, 64) x (64, 64) 0.012 / 0.006 and
     (8, 300) x (300, 300) 0.034 / 0.020.
     """
     if not all(type(x) is np.ndarray and x.dtype == np.float32 and x.ndim == 2 for x in (a, b)):

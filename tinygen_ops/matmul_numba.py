@@ -20,16 +20,14 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     strips = min(numba.get_num_threads(), -(-m // ROWS))
     panels = np.empty((strips, min(CHUNK, depth) * columns), np.float32)
     (a_row, a_k), (b_k, b_col) = ((s // 4 for s in array.strides) for array in (a, b))
-    _matmul(
-        address(a), a_row, a_k, address(b), b_k, b_col, m, depth, n, address(out), address(panels), strips
-    )
+    left, right = (address(a), a_row, a_k), (address(b), b_k, b_col)
+    _matmul(*left, *right, m, depth, n, columns, address(out), address(panels), strips)
     return out if columns == n else np.ascontiguousarray(out[:, :n])
 
 
 @jit(parallel=True)
-def _matmul(a, a_row, a_k, b, b_k, b_col, m, depth, n, out, panels, strips):
+def _matmul(a, a_row, a_k, b, b_k, b_col, m, depth, n, columns, out, panels, strips):
     """Every strip of rows packs the chunk of b for itself: little next to its product, and nobody waits."""
-    columns = panel_columns(n)
     tiles = (m + ROWS - 1) // ROWS
     for strip in prange(strips):
         first, last = strip * tiles // strips * ROWS, min(m, (strip + 1) * tiles // strips * ROWS)

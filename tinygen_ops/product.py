@@ -1,13 +1,14 @@
 """A matrix product for the inside of kernels: one thread, no BLAS.
 
-The right operand lies in panels: PANEL = 2 W columns side by side, all its rows one after another, panel after panel.
-A panel of 128 rows (16 KB with AVX-512) stays in the first-level cache while tiles of ROWS rows of the left operand
-pass over it. The left operand and the result are read and written where they are.
+The right operand lies in panels: PANEL = 2 W columns side by side, all its rows one after another, panel
+after panel. A panel of 128 rows (16 KB with AVX-512) stays in the first-level cache while tiles of ROWS rows
+of the left operand pass over it. The left operand and the result are read and written where they are.
 
-Addresses are integers, steps count floats: with steps (s, t) element [i, j] stands at address + 4 (i s + j t).
+Addresses are integers, steps count floats:
+with steps (s, t), element [i, j] stands at address + 4 (i s + j t).
 
-Measured on a core of an AMD Zen 5: 250 GFLOP/s with tiles of 8 x 2 vectors of 16, data in the cache; 6 x 4 reaches
-245, 4 x 4 224.
+Measured on a core of an AMD Zen 5: 250 GFLOP/s with tiles of 8 x 2 vectors of 16, data in the cache; 6 x 4
+reaches 245, 4 x 4 224.
 """
 
 from tinygen_ops.compile import subroutine
@@ -15,7 +16,8 @@ from tinygen_ops.simd import W, load, load_float, store, store_float, tile_funct
 
 __all__ = ["PANEL", "ROWS", "pack", "panel_columns", "product"]
 
-# Tile rows by register file: 32 registers with AVX-512, 16 below. With AVX2 6 x 2 reaches its peak and 8 x 2 spills.
+# Tile rows by register file: 32 registers with AVX-512, 16 below. With AVX2 6 x 2 reaches its peak and 8 x 2
+# spills.
 ROWS = 8 if W == 16 else 6 if W == 8 else 4
 PANEL = 2 * W
 
@@ -23,9 +25,8 @@ _zeros, _add_outer, _store, _add_to = tile_functions(ROWS, 2)
 _zeros_one, _add_outer_one, _store_one, _add_to_one = tile_functions(1, 2)
 
 
-@subroutine
-def panel_columns(columns):
-    """Return `columns` rounded up to whole panels."""
+def panel_columns(columns: int) -> int:
+    """Return `columns` rounded up to whole panels (for the host; kernels get it as an argument)."""
     return -(-columns // PANEL) * PANEL
 
 
@@ -33,8 +34,8 @@ def panel_columns(columns):
 def product(a, a_row, a_k, rows, depth, panels, columns, out, out_row, add):
     """out_ij = sum_k a_ik b_kj, or with `add` out_ij += that sum; b (depth, columns) lies in `panels`.
 
-    Whole panels are written: `columns` is rounded up. Each element is one sum in the order of k, whatever tile it
-    falls into, so cutting the rows differently changes no bit.
+    Whole panels are written: `columns` is rounded up. Each element is one sum in the order of k, whatever
+    tile it falls into, so cutting the rows differently changes no bit.
     """
     for j in range(0, columns, PANEL):
         panel = panels + 4 * j * depth

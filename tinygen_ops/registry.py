@@ -3,10 +3,10 @@
 A `Kernel` is called like its plain reference. The arguments and the mode decide which form runs:
 
 | arguments | mode                  | what runs                                                      |
-|-----------|-----------------------|----------------------------------------------------------------|
-| any       | `reference`           | the reference                                                  |
-| not NumPy | `auto` `numba` `exact` | the CUDA form where there is one, else the reference          |
-| NumPy     | `auto` `numba` `exact` | the Numba form where Numba works and `supports` agrees, else the reference |
+|-----------|-----------------------|----------------------------------------------------------------| | any
+| `reference`           | the reference                                                  | | not NumPy |
+`auto` `numba` `exact` | the CUDA form where there is one, else the reference          | | NumPy     | `auto`
+`numba` `exact` | the Numba form where Numba works and `supports` agrees, else the reference |
 
 `numba` insists: where Numba cannot run, it says why instead of falling back. `exact` is `auto` without the
 fast algorithms whose rounding differs in kind (Winograd convolution). The mode comes from the environment

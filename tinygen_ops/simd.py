@@ -1,19 +1,20 @@
 """Vectors of W floats as values in Numba code: the only file that speaks LLVM.
 
-Numba compiles scalar Python and hopes that LLVM finds the vectors. The kernels here say what they want instead: a
-`vector` is one register of W float32 (16 with AVX-512, 8 with AVX, else 4), and the functions below work on whole
-vectors. Inside a function decorated with `tinygen_ops.compile.jit` they read like NumPy on W elements:
+Numba compiles scalar Python and hopes that LLVM finds the vectors. The kernels here say what they want
+instead: a `vector` is one register of W float32 (16 with AVX-512, 8 with AVX, else 4), and the functions
+below work on whole vectors. Inside a function decorated with `tinygen_ops.compile.jit` they read like NumPy
+on W elements:
 
     v = load(x, 3 * W)                                          # x[3 * W : 4 * W]
     store(x, 3 * W, fmuladd(v, v, broadcast(np.float32(1))))    # v * v + 1, written back
 
-`x` is an address, an integer (`compile.address` of an array); offsets count floats. So one compiled kernel serves
-arrays of any strides, writable or not. Nothing checks bounds: a kernel that computes a wrong offset destroys what
-lies there. How such a function comes about: `@intrinsic` gets the Numba types and returns the result's type together
-with a function that emits LLVM instructions through a builder `b`.
+`x` is an address, an integer (`compile.address` of an array); offsets count floats. So one compiled kernel
+serves arrays of any strides, writable or not. Nothing checks bounds: a kernel that computes a wrong offset
+destroys what lies there. How such a function comes about: `@intrinsic` gets the Numba types and returns the
+result's type together with a function that emits LLVM instructions through a builder `b`.
 
-`a * b + c` is always `llvm.fmuladd`: fused where the CPU can, two instructions where it cannot. (`llvm.fma` would be a
-library call for each element there: 20 times slower, measured on SSE2.)
+`a * b + c` is always `llvm.fmuladd`: fused where the CPU can, two instructions where it cannot. (`llvm.fma`
+would be a library call for each element there: 20 times slower, measured on SSE2.)
 """
 
 import operator
@@ -71,7 +72,7 @@ def call(b, name: str, *args):
 
 
 def muladd(b, x, y, z):
-    """x * y + z."""
+    """Emit x * y + z."""
     return call(b, "fmuladd", x, y, z)
 
 
@@ -113,9 +114,9 @@ def horner(b, x, coefficients):
 def emit_exp(b, x):
     """exp(x) = 2^n exp(r) with n = round(x / ln 2), |r| <= ln(2) / 2; exp(r) by a polynomial of degree 7.
 
-    Relative error at most 1.2e-7 (measured) for -87.3 <= x <= 88.3, to which x is clamped. n is rounded by adding and
-    taking away 1.5 * 2^23, which pushes the fraction out of the mantissa; 2^n is n put into the exponent's bits.
-    Not a number stays so. Source of the coefficients: Moshier, Cephes library, expf.
+    Relative error at most 1.2e-7 (measured) for -87.3 <= x <= 88.3; below it gives 0, above 2.2e38, and not a
+    number stays so. n is rounded by adding and taking away 1.5 * 2^23, which pushes the fraction out of the
+    mantissa; 2^n is n put into the exponent's bits. Source of the coefficients: Moshier, Cephes library, expf.
     """
     number = b.fcmp_unordered("uno", x, x)
     clamped = larger(b, smaller(b, x, constant(88.3)), constant(-87.3))
@@ -132,10 +133,9 @@ def emit_exp(b, x):
         5.0000001201e-1,
     )
     p = muladd(b, horner(b, r, tail), b.fmul(r, r), b.fadd(r, constant(1.0)))
-    exponent = b.shl(
-        b.add(b.fptosi(n, INTEGERS), ir.Constant(INTEGERS, [127] * W)), ir.Constant(INTEGERS, [23] * W)
-    )
-    return b.select(number, x, b.fmul(p, b.bitcast(exponent, VECTOR)))
+    exponent = b.shl(b.add(b.fptosi(n, INTEGERS), ir.Constant(INTEGERS, [127] * W)), ir.Constant(INTEGERS, [23] * W))
+    value = b.select(b.fcmp_ordered("<", x, constant(-87.3)), constant(0.0), b.fmul(p, b.bitcast(exponent, VECTOR)))
+    return b.select(number, x, value)
 
 
 def emit_sigmoid(b, x):
@@ -228,7 +228,7 @@ def broadcast(typingctx, x):
 
 @intrinsic
 def fmuladd(typingctx, x, y, z):
-    """x * y + z, rounded once where the CPU can fuse it."""
+    """Compute x * y + z, rounded once where the CPU can fuse it."""
 
     def codegen(context, b, signature, args):
         return muladd(b, *args)
@@ -254,9 +254,7 @@ def _horizontal(name: str, emit, doc: str):
         def codegen(context, b, signature, args):
             value = args[0]
             width = W
-            while (
-                width > 1
-            ):  # fold the upper half onto the lower: a fixed order, the same on every machine of width W
+            while width > 1:  # fold the upper half onto the lower: a fixed order, the same on every machine of width W
                 width //= 2
                 lower = ir.Constant(ir.VectorType(I32, width), list(range(width)))
                 upper = ir.Constant(ir.VectorType(I32, width), list(range(width, 2 * width)))
@@ -333,11 +331,11 @@ for _symbol, _instruction in (
 
 
 def tile_functions(rows: int, vectors: int):
-    """Functions on a register tile: a block of `rows` x `vectors` * W floats held in registers as a tuple of vectors.
+    """Make functions on a tile: `rows` x `vectors` * W floats held in registers, as a tuple of vectors.
 
-    It is the heart of a matrix product: `tile_add_outer` adds a column of `rows` numbers times a row of `vectors`
-    vectors, so each number loaded is used `vectors` times and each vector `rows` times. rows * vectors + vectors + 1
-    registers are needed: 32 are there with AVX-512, 16 otherwise.
+    It is the heart of a matrix product: `tile_add_outer` adds a column of `rows` numbers times a row of
+    `vectors` vectors, so each number loaded is used `vectors` times and each vector `rows` times. rows *
+    vectors + vectors + 1 registers are needed: 32 are there with AVX-512, 16 otherwise.
 
     Returns:
         tile_zeros(): the tile of zeros.

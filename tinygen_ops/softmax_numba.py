@@ -64,7 +64,7 @@ def _scratch(rows, columns):
 
 @subroutine
 def _exponentials(x, columns, room, shifted):
-    """Of one row x - max(x) into `shifted` and its exp into `room`, both filled up to whole vectors; exp's sum."""
+    """Write x - max(x) of one row into `shifted`, its exp into `room`, in whole vectors; return exp's sum."""
     for j in range(columns):
         store_float(shifted, j, load_float(x, j))
     for j in range(columns, (columns + W - 1) // W * W):

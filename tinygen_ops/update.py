@@ -20,9 +20,7 @@ __all__ = ["adam", "global_norm", "rmsprop", "sgd"]
 Array = Any  # numpy.ndarray or cupy.ndarray
 
 
-def _plain(
-    params: Sequence[Array], grads: Sequence[Array], *states: Sequence[Array] | None, **_: Any
-) -> bool | str:
+def _plain(params: Sequence[Array], grads: Sequence[Array], *states: Sequence[Array] | None, **_: Any) -> bool | str:
     """The Numba form goes through memory by address: float32, and all but the gradients contiguous."""
     for group in (params, *states):
         for array in group or ():
@@ -58,9 +56,7 @@ def check_adam(
         raise ValueError(f"`step` is {step}; it counts from 1")
 
 
-def _prepared(
-    p: Array, grad: Array, grad_scale: float, clip_value: float | None, weight_decay: float
-) -> Array:
+def _prepared(p: Array, grad: Array, grad_scale: float, clip_value: float | None, weight_decay: float) -> Array:
     xp = array_module(p, grad)
     if grad_scale != 1:
         grad = grad * grad_scale
@@ -247,4 +243,4 @@ def global_norm(grads: Sequence[Array]) -> Array:
         0-d float64 array on the arrays' device (0.0 for no arrays).
     """
     xp = array_module(*grads)
-    return xp.sqrt(sum((xp.square(g).sum(dtype=np.float64) for g in grads), xp.zeros((), np.float64)))
+    return xp.sqrt(sum((xp.square(g, dtype=np.float64).sum() for g in grads), xp.zeros((), np.float64)))

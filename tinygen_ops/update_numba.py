@@ -1,9 +1,9 @@
 """Numba forms of `update.py`: all parameters in one parallel pass over a table of their addresses.
 
-The parameters are cut into pieces of at most PIECE elements; a row of the table holds a piece's length and the
-addresses of its part of each array. Pieces are worked on independently, element by element, always by the same vector
-instructions (the rest behind the last whole vector goes through a scratch vector), so neither the number of threads
-nor the cut changes a bit.
+The parameters are cut into pieces of at most PIECE elements; a row of the table holds a piece's length and
+the addresses of its part of each array. Pieces are worked on independently, element by element, always by the
+same vector instructions (the rest behind the last whole vector goes through a scratch vector), so neither the
+number of threads nor the cut changes a bit.
 """
 
 from collections.abc import Sequence
@@ -101,12 +101,12 @@ def adam(
 def _common(
     lr: float, weight_decay: float = 0.0, clip_value: float | None = None, grad_scale: float = 1.0
 ) -> tuple[np.float32, ...]:
-    """What every rule takes: lr, then the gradient's scale, bound and decay; the neutral values change nothing."""
+    """What every rule takes: lr, and the gradient's scale, bound and decay; neutral values change nothing."""
     return F(lr), F(grad_scale), F(np.inf if clip_value is None else clip_value), F(weight_decay)
 
 
 def _pieces(*lists: Arrays | None) -> np.ndarray:
-    """The table of pieces, (pieces, LISTS) int64: length, then the address in each list's array, 0 for no list."""
+    """The table of pieces, (pieces, LISTS) int64: length, and the address in each list's array, 0 for none."""
     rows = []
     for k, parameter in enumerate(lists[0]):
         starts = [address(arrays[k]) if arrays else 0 for arrays in lists]
@@ -159,9 +159,7 @@ def _sgd(table, pieces, lr, scale, bound, decay, keep, fresh, momentum, nesterov
         count, p, g, b = load_int(row, 0), load_int(row, 1), load_int(row, 2), load_int(row, 3)
         whole, step, room = count // W * W, 4 if b else 0, tail.ctypes.data
         for i in range(0, whole, W):
-            _sgd_vector(
-                p + 4 * i, g + 4 * i, b + step * i, lr, scale, bound, decay, keep, fresh, momentum, nesterov
-            )
+            _sgd_vector(p + 4 * i, g + 4 * i, b + step * i, lr, scale, bound, decay, keep, fresh, momentum, nesterov)
         if whole < count:
             _tail_in(row, whole, room)
             p, g, b = room + 4 * W, room + 8 * W, room + 12 * W if b else 0

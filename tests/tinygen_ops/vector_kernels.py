@@ -1,0 +1,43 @@
+"""Kernels for the tests of `simd.py` and `product.py`; imported only where Numba works."""
+
+from tinygen_ops import simd
+from tinygen_ops.compile import jit
+from tinygen_ops.product import pack, product
+from tinygen_ops.simd import W, load, store
+
+
+def unary(function):
+    @jit
+    def apply(x, out, count):
+        for i in range(0, count, W):
+            store(out, i, function(load(x, i)))
+
+    return apply
+
+
+FUNCTIONS = {name: unary(getattr(simd, name)) for name in ("exp", "sigmoid", "tanh", "sqrt")}
+
+
+@jit
+def arithmetic(x, y, z, out):
+    a, b, c = load(x, 0), load(y, 0), load(z, 0)
+    store(out, 0, a + b)
+    store(out, W, a - b)
+    store(out, 2 * W, a * b)
+    store(out, 3 * W, a / b)
+    store(out, 4 * W, simd.fmuladd(a, b, c))
+    store(out, 5 * W, simd.maximum(a, b))
+    store(out, 6 * W, simd.minimum(a, b))
+    store(out, 7 * W, simd.select_less(a, b, c, a))
+    store(out, 8 * W, simd.broadcast(simd.load_float(x, 1)))
+
+
+@jit
+def sums(x):
+    return simd.total(load(x, 0)), simd.largest(load(x, 0))
+
+
+@jit
+def multiply(a, a_row, a_k, rows, depth, b, b_k, b_col, columns, padded, panels, out, add):
+    pack(b, b_k, b_col, depth, columns, panels)
+    product(a, a_row, a_k, rows, depth, panels, padded, out, padded, add)

@@ -1,0 +1,17 @@
+"""Data sets: where they come from, and how they are cut into batches."""
+
+from tinygen.data.download import DATASETS, cache_dir, find
+from tinygen.data.loader import DataLoader, Dataset, TensorDataset
+from tinygen.data.text import Vocabulary, Windows, load_text
+
+__all__ = [
+    "DATASETS",
+    "DataLoader",
+    "Dataset",
+    "TensorDataset",
+    "Vocabulary",
+    "Windows",
+    "cache_dir",
+    "find",
+    "load_text",
+]

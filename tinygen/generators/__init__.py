@@ -1,0 +1,1 @@
+"""The generators of the book, one file each, to be read from top to bottom."""
