@@ -111,7 +111,8 @@ class Progress:
 
         Args:
             step: steps done.
-            **values: what to show beside it, in this order: ``epoch=3, loss=1.25``.
+            **values: what to show beside it, in this order: ``epoch=3, loss=1.25``. A function is called for its
+                value, and only when the line is drawn: a loss that lies on a device is not waited for at every step.
         """
         if not self._shown:
             return
@@ -156,6 +157,7 @@ class Progress:
     def _text(self, step: int, values: dict[str, Any]) -> str:
         parts = [f"step {step}" if self.total is None else f"step {step}/{self.total}"]
         for key, value in values.items():
+            value = value() if callable(value) else value
             parts.append(f"{key} {value:.4g}" if _is_real(value) else f"{key} {value}")
         if self._weight > 0 and self._rate > 0:
             rate = self._rate / self._weight

@@ -26,9 +26,9 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), ops.mach
 def run(code, **env):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "TINYGEN_"))}
     env = {name: str(value) for name, value in env.items()}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], env={**kept, **env}, capture_output=True, text=True
-    )
+    folder = env.get("PYTHONPATH")  # -c puts the current folder first in the search path
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, env={**kept, **env}, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done
 

@@ -100,7 +100,7 @@ class OpRecord:
         function: the op, on Tensors.
         reference: the same on NumPy arrays, float64 where the result is floating.
         samples: takes a generator; returns the calls to try.
-        dtypes: dtype of the data -> dtype of the result (a tuple for several).
+        dtypes: dtype of the data -> dtype of the result; a tuple for several, of which a call may give the first only.
         errors: calls that must raise.
         torch: the op's dotted name in PyTorch, "" where it has none, or a function of (torch, *inputs, **settings).
         by_shape: takes a generator and a shape; returns a call on data of that shape. For tests that draw shapes.
@@ -145,7 +145,7 @@ class OpRecord:
         with np.errstate(all="ignore"):
             made = self.reference(*sample.with_arrays(arrays), **sample.settings)
         made = made if isinstance(made, tuple) else (made,)
-        types = results if isinstance(results, tuple) else (results,) * len(made)
+        types = results[: len(made)] if isinstance(results, tuple) else (results,) * len(made)
         return tuple(np.asarray(m).astype(t) for m, t in zip(made, types, strict=True))
 
 

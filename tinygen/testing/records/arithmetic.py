@@ -15,7 +15,6 @@ from tinygen.testing.records._record import (
     KEEP_ALL,
     TO_BOOL,
     TO_FLOAT,
-    Array,
     ErrorCase,
     OpRecord,
     Sample,

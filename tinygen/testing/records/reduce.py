@@ -140,14 +140,12 @@ def _count(sample: Sample) -> int:
 
 
 def _max_samples(rng: np.random.Generator) -> list[Sample]:
-    """With an axis only: without one there is one result instead of two, see the record of amax."""
+    """With an axis (values and indices), and without."""
     calls = _samples(distinct, all_axes=False, several=False, empty=False)(rng)
-    return [*calls, Sample((np.array([[2.0, 1.0, 2.0], [0.0, 0.0, 0.0]]),), {"dim": 1}, gradients=False)]
-
-
-def _over_all(rng: np.random.Generator) -> list[Sample]:
-    shapes = [(), (5,), (1, 5), (2, 3, 4), (37, 65)]
-    return [Sample((distinct(rng, s),)) for s in shapes] + [Sample((distinct(rng, (3, 4)),), gaps=True)]
+    calls += [Sample((distinct(rng, s),)) for s in [(), (5,), (1, 5), (2, 3, 4), (37, 65)]]
+    calls.append(Sample((distinct(rng, (3, 4)),), {"keepdim": True}, gaps=True, against_torch=False))
+    ties = np.array([[2.0, 1.0, 2.0], [0.0, 0.0, 0.0]])
+    return [*calls, Sample((ties,), {"dim": 1}, gradients=False), Sample((ties,), gradients=False)]
 
 
 def _cumsum_samples(rng: np.random.Generator) -> list[Sample]:
@@ -218,10 +216,6 @@ RECORDS = [
         "min",
         _by_shape(distinct),
     ),
-    OpRecord(
-        "max over all", ops.max, _extreme(np.max, np.argmax), _over_all, KEEP, (), "max"
-    ),
-    OpRecord("min over all", ops.min, _extreme(np.min, np.argmin), _over_all, KEEP, (), "min"),
     OpRecord(
         "amax",
         ops.amax,
