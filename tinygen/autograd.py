@@ -29,7 +29,8 @@ from tinygen.modes import (  # noqa: F401  (detect_anomaly ... are part of this 
     no_grad,
     refuse_new_nan,
 )
-from tinygen.tensor import Tensor, saved_mark, unchanged
+from tinygen.tensor import Tensor
+from tinygen.writes import mark_of, now, unchanged
 from tinygen_ops.arrays import array_module
 
 _births = itertools.count()
@@ -38,7 +39,7 @@ _births = itertools.count()
 class Node:
     """One recorded op: the ``ctx`` that its forward and backward share. Ops may hang settings on it."""
 
-    __slots__ = ("__dict__", "_sources", "edges", "function", "number", "outputs", "saved_arrays")
+    __slots__ = ("__dict__", "_sources", "edges", "function", "number", "outputs", "saved_arrays", "time")
     materialize = True  # whether a missing output gradient reaches backward as zeros, or as None
     wanted = None  # in a pass that goes to some inputs only: for each edge, whether its gradient is asked for
 
@@ -69,6 +70,7 @@ class Node:
     ) -> None:
         """Become part of the graph; ``outputs`` are the ``results`` of the forward with scalars made arrays."""
         self.number = next(_births)
+        self.time = now()
         self.function = function
         self.edges = tuple([None if t is None or not t._requires_grad else _edge(t) for t in inputs])
         self.outputs = [(out.shape, out.dtype) for out in outputs]
@@ -78,33 +80,33 @@ class Node:
                 arrays_of.get(id(array), np.asarray(array)) if isinstance(array, np.generic) else array
                 for array in self.saved_arrays
             ])
-        self._sources = [self._source(array, inputs, arrays, outputs) for array in self.saved_arrays]
+        self._sources = [self._source(array, arrays, outputs) for array in self.saved_arrays]
         if mode.anomaly:
             self.origin = "; it was called at\n" + "".join(traceback.format_stack(limit=8)[:-2])
 
     @staticmethod
-    def _source(array: Any, inputs: Sequence[Any], arrays: list, outputs: tuple) -> tuple:
-        """Where a saved array stood: (input number or ~output number or None, version of a leaf, mark)."""
-        mark = None if array is None else saved_mark(array)
+    def _source(array: Any, arrays: list, outputs: tuple) -> tuple:
+        """Where a saved array stood (input number, ~output number or None), and its mark against later writes."""
+        mark = None if array is None else mark_of(array)
         for i, candidate in enumerate(arrays):
             if candidate is array and array is not None:
-                return i, inputs[i]._version, mark
+                return i, mark
         for i, candidate in enumerate(outputs):
             if candidate is array:
-                return ~i, None, mark
-        return None, None, mark
+                return ~i, mark
+        return None, mark
 
-    def _attach(self, array: Any, source: int | None, version: int | None, mark: int | None) -> Tensor | None:
+    def _attach(self, array: Any, source: int | None, mark: int | None) -> Tensor | None:
         if array is None:
             return None
         edge = self.edges[source] if source is not None and source >= 0 else None
-        leaf = edge[0] if edge is not None and type(edge[0]) is not Node else None
-        if not unchanged(array, mark) or (leaf is not None and leaf._version != version):
+        leaf = edge[0] if edge is not None and type(edge[0]) is not Node and mode.recording else None
+        if not unchanged(array, mark, self.time) or (leaf is not None and leaf._data is not array):
             raise RuntimeError(
                 f"an array of shape {array.shape} that {self.name} needs for its gradient was written to after "
                 "the forward; write into a copy, or after backward"
             )
-        if leaf is not None and mode.recording:
+        if leaf is not None:
             return leaf  # second order flows into the leaf itself
         saved = Tensor(array)
         if mode.recording and source is not None and (source < 0 or edge is not None):

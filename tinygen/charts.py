@@ -41,6 +41,8 @@ def bar_panels(
             draw.text((left - 8, y), f"{share * highest:.2g}", INK, small, anchor="rm")
         for k, (label, value) in enumerate(zip(labels, heights, strict=True)):
             x = left + k * slot
-            draw.rectangle((x + 1, y1 - value / highest * (y1 - y0), x + max(slot - 1, 2), y1), BAR)
+            tall = value / highest * (y1 - y0)
+            if tall >= 0.5:
+                draw.rectangle((x + 2, y1 - tall, x + max(slot - 2, 3), y1), BAR)
             draw.text((x + slot / 2, y1 + 3), label, INK, small, anchor="ma")
     return image

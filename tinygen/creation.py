@@ -8,7 +8,8 @@ import numpy as np
 
 from tinygen.backend import check_device, make_array, to_device
 from tinygen.random import Generator, default_generator
-from tinygen.tensor import Tensor, expose
+from tinygen.tensor import Tensor
+from tinygen.writes import expose
 from tinygen_ops.arrays import array_module
 
 

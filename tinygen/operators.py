@@ -12,7 +12,8 @@ from tinygen.backend import check_device, device_of, to_device
 from tinygen.modes import mode
 from tinygen.ops import activation, arithmetic, elementwise, indexing, matmul, reduce, shape
 from tinygen.ops._inputs import cast
-from tinygen.tensor import Tensor, expose
+from tinygen.tensor import Tensor
+from tinygen.writes import written
 from tinygen_ops.arrays import array_module
 
 
@@ -30,14 +31,8 @@ def _set_item(x: Tensor, index: Any, value: Any) -> None:
         )
     parts = index if isinstance(index, tuple) else (index,)
     index = tuple(p._data if isinstance(p, Tensor) else np.asarray(p) if isinstance(p, list) else p for p in parts)
-    _before_write(x)
+    written(x._data)
     x._data[index] = value._data if isinstance(value, Tensor) else value
-
-
-def _before_write(x: Tensor) -> None:
-    """Let ops that saved this memory know: their backward will refuse."""
-    expose(x._data)
-    x._version += 1
 
 
 def _refuse_if_needed(x: Tensor, name: str) -> None:
@@ -53,7 +48,7 @@ def _zero_(x: Tensor) -> Tensor:
 def _fill_(x: Tensor, value: float) -> Tensor:
     """Set every element to ``value``, in place."""
     _refuse_if_needed(x, "fill_")
-    _before_write(x)
+    written(x._data)
     x._data[...] = value
     return x
 
@@ -62,7 +57,7 @@ def _copy_(x: Tensor, source: Tensor) -> Tensor:
     """Write the elements of ``source`` (of a shape that broadcasts) into this tensor, in place."""
     _refuse_if_needed(x, "copy_")
     array = source._data if isinstance(source, Tensor) else array_module(x._data).asarray(source)
-    _before_write(x)
+    written(x._data)
     x._data[...] = to_device(array, device_of(x._data))
     return x
 

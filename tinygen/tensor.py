@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
-import zlib
 from typing import Any
 
 import numpy as np
 
 from tinygen.backend import device_of, make_array
+from tinygen.writes import expose
 
 
 class Tensor:
@@ -24,15 +23,13 @@ class Tensor:
     """
 
     # _node and _index: the graph's edge to the op that made this tensor; None for a leaf.
-    # _version counts the engine's own writes into a leaf, so that backward can refuse stale values.
-    __slots__ = ("__weakref__", "_data", "_index", "_node", "_requires_grad", "_version", "grad")
+    __slots__ = ("__weakref__", "_data", "_index", "_node", "_requires_grad", "grad")
     __array_ufunc__ = None  # ndarray * Tensor goes to Tensor.__rmul__, never element by element
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self._data = data
         self._node = None
         self._index = 0
-        self._version = 0
         self._requires_grad = False
         self.grad = None
         if requires_grad:
@@ -47,7 +44,6 @@ class Tensor:
     @data.setter
     def data(self, array: Any) -> None:
         self._data = array._data if isinstance(array, Tensor) else make_array(array, copy=False)
-        self._version += 1
 
     @property
     def requires_grad(self) -> bool:
@@ -174,56 +170,3 @@ class Tensor:
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()
 
-
-# ---------------------------------------------------------------------------------------------------------------
-# Writes behind the engine's back.
-#
-# A recorded op keeps arrays for its backward. Someone who holds the array itself (through .data, .numpy() or
-# from_numpy) may write into it meanwhile, and the gradient would silently be wrong. Arrays that were never handed
-# out cannot be written to, so only those that were are watched: their memory is fingerprinted when it is handed
-# out and again when an op saves it, and compared in backward. Arrays nobody asked for cost one test of a dict.
-
-_exposed: dict[int, tuple[Any, int | None]] = {}  # id(owner) -> (weak reference to the owner, fingerprint)
-
-
-def expose(array: Any, fresh: bool = False) -> None:
-    """Note that someone outside the engine may write into ``array`` from now on.
-
-    Args:
-        array: the array that is handed out, or taken over from a user.
-        fresh: no op can have saved it yet, so that its present contents need no fingerprint.
-    """
-    owner = _owner(array)
-    key = id(owner)
-    if key not in _exposed:
-        mark = None if fresh else fingerprint(owner)
-        _exposed[key] = (weakref.ref(owner, lambda _: _exposed.pop(key, None)), mark)
-
-
-def saved_mark(array: Any) -> int | None:
-    """Return what :func:`unchanged` needs, at the moment an op saves ``array``."""
-    return fingerprint(_owner(array)) if _exposed and id(_owner(array)) in _exposed else None
-
-
-def unchanged(array: Any, mark: int | None) -> bool:
-    """Whether nobody has written into ``array`` since ``mark`` was taken."""
-    owner = _owner(array)
-    if mark is None:
-        if id(owner) not in _exposed:
-            return True
-        # handed out after it was saved: at that moment nobody could have written to it yet
-        mark = _exposed[id(owner)][1]
-    return fingerprint(owner) == mark
-
-
-def _owner(array: Any) -> Any:
-    """The array whose memory ``array`` looks at."""
-    while type(array.base) is type(array):
-        array = array.base
-    return array
-
-
-def fingerprint(array: Any) -> int:
-    """A checksum of the bytes of ``array``: two different contents agree with a chance of 2**-32."""
-    host = array if type(array) is np.ndarray else array.get()
-    return zlib.crc32(host.tobytes() if not host.flags.c_contiguous else host.reshape(-1).view(np.uint8))

@@ -16,6 +16,7 @@ from tinygen.random import Generator
 from tinygen.run import Run, new_run_path
 
 FIGURE_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
+FIGURE_BARS = 28
 
 
 def add_parser(subparsers: Any) -> None:
@@ -47,8 +48,9 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the text (60)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="windows in a step (128)")
     parser.add_argument("--optimizer", choices=["adam", "rmsprop"], help="tuned adam, book rmsprop")
-    parser.add_argument("--lr", type=float, metavar="X", help="learning rate (tuned 0.005, book 0.01)")
+    parser.add_argument("--lr", type=float, metavar="X", help="learning rate (0.01)")
     parser.add_argument("--schedule", choices=["constant", "cosine"], help="of the learning rate")
+    parser.add_argument("--targets", choices=["last", "all"], help="learn from the last place of a window or from all")
     parser.add_argument("--clip-norm", type=float, metavar="X", help="limit on the gradient's norm, 0 for none")
     add_training_options(parser)
     parser.set_defaults(run=_train)
@@ -136,8 +138,11 @@ def _add_temperature(commands: Any) -> None:
 def _temperature(arguments: argparse.Namespace) -> int:
     model, vocabulary, prompt, tokens = _model_and_prompt(arguments)
     p = text.next_distribution(model, tokens)
-    shown = [{" ": "_", "\n": "\\n"}.get(c, c) for c in vocabulary.characters]
-    panels = [(f"temperature {t}", text.at_temperature(p, t)) for t in FIGURE_TEMPERATURES]
-    title = f"What comes after {prompt[-40:]!r}?  (_ is a space, \\n a new line)"
+    order = p.argsort()[::-1][:FIGURE_BARS]
+    names = {" ": "space", "\n": "line"}
+    # Pillow's own font has the ASCII letters only
+    shown = [names.get(c, c if c.isascii() else f"U+{ord(c):X}") for c in (vocabulary.characters[i] for i in order)]
+    panels = [(f"temperature {t}", text.at_temperature(p, t)[order]) for t in FIGURE_TEMPERATURES]
+    title = f"The {len(order)} likeliest characters after {prompt[-40:]!r}"
     write_picture(bar_panels(title, shown, panels), arguments.out)
     return 0

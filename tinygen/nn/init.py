@@ -9,10 +9,11 @@ import numpy as np
 from tinygen.backend import device_of, to_device
 from tinygen.random import Generator, default_generator
 from tinygen.tensor import Tensor
+from tinygen.writes import written
 
 
 def _write(tensor: Tensor, values: np.ndarray) -> Tensor:
-    tensor._version += 1
+    written(tensor._data)
     tensor._data[...] = to_device(np.asarray(values, tensor.dtype), device_of(tensor._data))
     return tensor
 

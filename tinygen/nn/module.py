@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygen.backend import check_device, device_of, to_device
 from tinygen.tensor import Tensor
+from tinygen.writes import written
 from tinygen_ops.arrays import array_module
 
 
@@ -121,11 +122,9 @@ class Module:
         for name, value in values.items():
             if tuple(np.shape(value)) != own[name].shape:
                 raise ValueError(f"`{name}` has shape {tuple(np.shape(value))} in the state dict, {own[name].shape} here")
-        tensors = {**dict(self.named_parameters()), **dict(self.named_buffers())}
         for name, value in values.items():
             mine = own[name]
-            if name in tensors:
-                tensors[name]._version += 1
+            written(mine)
             mine[...] = to_device(value, device_of(mine)) if hasattr(value, "dtype") else array_module(mine).asarray(value)
 
     def train(self, mode: bool = True) -> Module:

@@ -69,6 +69,8 @@ def pair(x: Any, y: Any, op: str, division: bool = False) -> tuple[Tensor, Tenso
     for operand, known in ((x, x_is), (y, y_is)):
         if not known and not isinstance(operand, (bool, int, float, np.number, np.bool_)):
             raise TypeError(f"{op}: operands must be Tensors or numbers, got {type(operand).__name__}")
+    if not (x_is or y_is):
+        raise TypeError(f"{op}: one of the operands must be a Tensor, got {x!r} and {y!r}")
     if not (x_is and y_is):
         value, other = (y, x) if x_is else (x, y)
         value = value.item() if isinstance(value, np.generic) else value

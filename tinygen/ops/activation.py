@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tinygen.autograd import Function, Node
 from tinygen.ops._inputs import as_tensor, check_axis, floating
 from tinygen.ops.arithmetic import where
@@ -130,5 +128,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, generator: Gen
     if not training or p == 0:
         return x
     keep = (generator or default_generator).uniform(x.shape, device=x.device) >= p
-    scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
-    return x * Tensor(keep.astype(x.dtype) * np.asarray(scale, x.dtype))
+    mask = array_module(x._data).asarray(keep, dtype=x.dtype)
+    mask *= 0.0 if p == 1 else 1.0 / (1.0 - p)
+    return x * Tensor(mask)

@@ -95,7 +95,8 @@ class Maximum(Function):
     @staticmethod
     def forward(ctx: Node, x: Any, y: Any, sign: int) -> Any:
         xp = array_module(x, y)
-        ctx.save(((sign * (x - y) > 0) + 0.5 * (x == y)).astype(x.dtype))  # the share of x
+        chosen = x > y if sign > 0 else x < y
+        ctx.save((chosen + 0.5 * (x == y)).astype(x.dtype))  # the share of x
         return (xp.maximum if sign > 0 else xp.minimum)(x, y)
 
     @staticmethod
@@ -184,9 +185,10 @@ def div(input: Any, other: Any) -> Tensor:
 
 def neg(input: Tensor) -> Tensor:
     """Return -x."""
-    if input.dtype.kind == "b":
+    x = as_tensor(input, "input")
+    if x.dtype.kind == "b":
         raise TypeError("neg: a boolean has no negative; use ~")
-    return Neg.apply(input)
+    return Neg.apply(x)
 
 
 def power(input: Any, exponent: Any) -> Tensor:

@@ -32,7 +32,7 @@ class Sign(Function):
 
     @staticmethod
     def forward(ctx: Node, x: Any) -> Any:
-        return array_module(x).sign(x)
+        return x.copy() if x.dtype.kind == "b" else array_module(x).sign(x)
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> Tensor:
@@ -305,9 +305,11 @@ def logical_not(input: Tensor) -> Tensor:
 
 def isnan(input: Tensor) -> Tensor:
     """Return where x is not a number: a boolean Tensor."""
-    return Tensor(array_module(input._data).isnan(input._data))
+    array = as_tensor(input, "input")._data
+    return Tensor(array_module(array).asarray(array_module(array).isnan(array)))
 
 
 def isfinite(input: Tensor) -> Tensor:
     """Return where x is neither infinite nor NaN: a boolean Tensor."""
-    return Tensor(array_module(input._data).isfinite(input._data))
+    array = as_tensor(input, "input")._data
+    return Tensor(array_module(array).asarray(array_module(array).isfinite(array)))

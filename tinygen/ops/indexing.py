@@ -123,12 +123,39 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     Raises:
         IndexError: for an index outside the tensor.
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    index = tuple(np.asarray(p) if isinstance(p, list) else p._data if isinstance(p, Tensor) else p for p in parts)
-    for part in index:
-        if isinstance(part, float) or (hasattr(part, "dtype") and part.dtype.kind == "f"):
-            raise IndexError("an index must be integer, slice, None, `...`, a boolean mask or an integer array")
-    return GetItem.apply(x, index=index if len(index) > 1 else index[0])
+    index = tuple(_part(x, p) for p in (index if isinstance(index, tuple) else (index,)))
+    if len(index) > 1 and any(map(_is_number, index)) and any(hasattr(p, "ndim") for p in index):
+        # NumPy would let the numbers join the arrays and move their axis to the front; as in PyTorch they go first.
+        straight = tuple(
+            slice(None) if hasattr(p, "ndim") and p.dtype.kind != "b" else p
+            for part in index
+            for p in ((slice(None),) * part.ndim if getattr(part, "dtype", None) == np.bool_ else (part,))
+        )
+        rest = tuple(
+            p if p is Ellipsis or hasattr(p, "ndim") else slice(None) for p in index if not _is_number(p)
+        )
+        return getitem(GetItem.apply(x, index=straight), rest)
+    return GetItem.apply(x, index=index[0] if len(index) == 1 else index)
+
+
+def _is_number(part: Any) -> bool:
+    return isinstance(part, (int, np.integer)) and not isinstance(part, bool)
+
+
+def _part(x: Tensor, part: Any) -> Any:
+    """One axis' index. Arrays are copied where backward will read them: whose they are may write into them."""
+    if isinstance(part, list):
+        part = array_module(x._data).asarray(np.asarray(part, None if part else np.int64))
+    elif isinstance(part, Tensor):
+        part = part._data
+    if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer, np.bool_)):
+        return part
+    if not hasattr(part, "dtype") or part.dtype.kind not in "iub":
+        raise IndexError(
+            f"`index` has a part {part!r}; an index must be integer, slice, None, `...`, a boolean mask or an integer array"
+        )
+    array_module(x._data, part)  # both on one device
+    return part.copy() if x._requires_grad else part
 
 
 def _integers(index: Tensor, name: str, limit: int) -> Tensor:
@@ -177,22 +204,24 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Returns:
         A Tensor of the shape of ``index``.
     """
-    x = as_tensor(input, "input")
+    x, index = as_tensor(input, "input"), as_tensor(index, "index")
     axis = check_axis(dim, x.ndim)
     if x.ndim != index.ndim or any(
         have < want for i, (have, want) in enumerate(zip(x.shape, index.shape, strict=True)) if i != axis
     ):
         raise ValueError(f"gather: `index` of shape {index.shape} does not fit `input` of shape {x.shape}")
+    if not x.ndim:
+        return getitem(x, _integers(index, "index", 1)._data == 0)[0]
     return TakeAlong.apply(x, _integers(index, "index", x.shape[axis]), axis=axis)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the slices of ``input`` along ``dim`` that the 1-d integer Tensor ``index`` names."""
-    x = as_tensor(input, "input")
+    x, index = as_tensor(input, "input"), as_tensor(index, "index")
     axis = check_axis(dim, x.ndim)
     if index.ndim != 1:
         raise ValueError(f"`index` has shape {index.shape}; it must have one axis")
-    return GetItem.apply(x, index=(slice(None),) * axis + (_integers(index, "index", x.shape[axis])._data,))
+    return getitem(x, (slice(None),) * axis + (_integers(index, "index", x.shape[axis]),))
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
@@ -202,7 +231,11 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         input: class numbers (...) int, from 0 to C - 1.
         num_classes: C; -1 takes the largest number plus 1.
     """
-    classes = int(input._data.max()) + 1 if num_classes == -1 else num_classes
-    index = _integers(input, "input", classes)._data
+    array = as_tensor(input, "input")._data
+    if num_classes == -1 and array.dtype.kind in "iu":
+        if not array.size:
+            raise ValueError("`num_classes` must be given where `input` has no elements")
+        num_classes = int(array.max()) + 1
+    index = _integers(input, "input", num_classes)._data
     xp = array_module(index)
-    return Tensor((index[..., None] == xp.arange(classes)).astype(np.int64))
+    return Tensor((index[..., None] == xp.arange(num_classes)).astype(np.int64))

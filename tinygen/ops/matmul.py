@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tinygen.autograd import Function, Node
@@ -67,6 +68,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the products of two batches of matrices: (B, M, K) and (B, K, N) give (B, M, N)."""
+    input, mat2 = as_tensor(input, "input"), as_tensor(mat2, "mat2")
     if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
         raise ValueError(f"bmm: shapes {input.shape} and {mat2.shape}; both must be (B, rows, columns) with one B")
     return matmul(input, mat2)
@@ -74,6 +76,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Return z[i, j] = x[i] y[j]: (M,) and (N,) give (M, N)."""
+    input, vec2 = as_tensor(input, "input"), as_tensor(vec2, "vec2")
     if input.ndim != 1 or vec2.ndim != 1:
         raise ValueError(f"outer: shapes {input.shape} and {vec2.shape}; both must have one axis")
     return unsqueeze(input, 1) * vec2
@@ -98,9 +101,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     x, w = as_tensor(input, "input"), as_tensor(weight, "weight")
     if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
         raise ValueError(f"linear: `input` {x.shape} and `weight` {w.shape}; the last axes must have one length")
-    if bias is not None and bias.shape != w.shape[:1]:
+    if bias is not None and as_tensor(bias, "bias").shape != w.shape[:1]:
         raise ValueError(f"linear: `bias` has shape {bias.shape}; it must be {w.shape[:1]}")
-    rows = x if x.ndim == 2 else reshape(x, (x._data.size // x.shape[-1] if x.shape[-1] else 0, x.shape[-1]))
+    rows = x if x.ndim == 2 else reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
     y = matmul(rows, transpose(w, 0, 1))  # one 2-d product whatever the number of axes
     if bias is not None:
         y = y + bias

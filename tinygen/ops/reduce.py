@@ -158,14 +158,14 @@ def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 def _arg(input: Tensor, dim: int | None, keepdim: bool, name: str) -> Tensor:
     x = as_tensor(input, "input")
     array = x._data
-    if not array.size:
-        raise ValueError(f"{name}: the tensor of shape {x.shape} has no elements")
+    axis = None if dim is None else check_axis(dim, x.ndim)
+    if not (array.size if dim is None or not array.ndim else array.shape[axis]):
+        raise ValueError(f"{name}: the tensor of shape {x.shape} has no elements" + (f" along {dim}" if axis else ""))
     if not array.ndim:
         return Tensor(array_module(array).zeros((), np.int64))
     if dim is None:
         flat = getattr(array.reshape(-1), name)()
         return Tensor(array_module(array).asarray(flat).reshape((1,) * array.ndim if keepdim else ()))
-    axis = check_axis(dim, x.ndim)
     found = Tensor(array_module(array).asarray(getattr(array, name)(axis=axis)))
     return unsqueeze(found, axis) if keepdim else found
 

@@ -13,7 +13,7 @@ from tinygen.ops.indexing import embedding, getitem
 from tinygen.ops.matmul import linear
 from tinygen.ops.shape import split, stack, transpose
 from tinygen.tensor import Tensor
-from tinygen_ops.lstm import lstm_backward, lstm_forward
+from tinygen_ops.lstm import GATES, lstm_backward, lstm_forward
 
 
 class LSTMScan(FusedFunction):
@@ -86,6 +86,10 @@ def lstm_cell(
 
     Source: Hochreiter and Schmidhuber, "Long short-term memory" (1997); the forget gate is of Gers et al. (2000).
     """
+    if gate not in GATES:
+        raise ValueError(f"`gate` is {gate!r}; valid are {', '.join(GATES)}")
+    if h.shape != c.shape or h.shape != (*x.shape[:1], w_hh.shape[-1]):
+        raise ValueError(f"lstm_cell: `h` {h.shape} and `c` {c.shape} must be (N, H) for `x` {x.shape}, `w_hh` {w_hh.shape}")
     i, f, g, o = split(linear(x, w_ih, bias) + linear(h, w_hh), w_hh.shape[1], 1)
     return _cell(i, f, g, o, c, gate)
 

@@ -211,7 +211,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     xs = [as_tensor(t, "tensors") for t in tensors]
     if len({x.shape for x in xs}) != 1:
         raise ValueError(f"stack: shapes {[x.shape for x in xs]} must be equal, and at least one")
-    return cat([unsqueeze(x, dim) for x in xs], dim if dim >= 0 else dim)
+    return cat([unsqueeze(x, dim) for x in xs], dim)
 
 
 def split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -224,7 +224,9 @@ def split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tupl
     """
     x = as_tensor(tensor, "tensor")
     axis = check_axis(dim, x.ndim)
-    length = x.shape[axis] if x.ndim else 0
+    if not x.ndim:
+        raise ValueError("split: `tensor` has no axes, there is nothing to cut")
+    length = x.shape[axis]
     if isinstance(split_size, int):
         if split_size < 1:
             raise ValueError(f"`split_size` is {split_size}; it must be at least 1")
@@ -243,7 +245,10 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     if chunks < 1:
         raise ValueError(f"`chunks` is {chunks}; it must be at least 1")
     x = as_tensor(input, "input")
-    length = x.shape[check_axis(dim, x.ndim)]
+    axis = check_axis(dim, x.ndim)
+    length = x.shape[axis] if x.ndim else 0
+    if x.ndim and not length:
+        return split(x, [0] * chunks, dim)  # as PyTorch: here none is missing
     return split(x, max(1, -(-length // chunks)), dim)
 
 

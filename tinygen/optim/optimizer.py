@@ -10,6 +10,7 @@ import numpy as np
 from tinygen.backend import device_of, to_device
 from tinygen.modes import enable_grad
 from tinygen.tensor import Tensor
+from tinygen.writes import written
 from tinygen_ops.arrays import array_module
 
 
@@ -84,7 +85,7 @@ class Optimizer:
                         self.state[i] = {name: zeros(p._data) for name in self._names(group)}
                         self._counts[i] = 0
                     self._counts[i] += 1
-                    p._version += 1  # an op that saved this parameter must not go on as if nothing had happened
+                    written(p._data)
                     batches.setdefault(self._counts[i], []).append((i, p))
             for count, batch in batches.items():
                 arrays = {name: [self.state[i][name] for i, _ in batch] for name in self._names(group)}

@@ -281,7 +281,7 @@ class _Check:
     def _explain(self, i: int, gradient: np.ndarray, numeric: float, exact: float, allowed: float) -> str:
         text = f"{self.name}: gradient of input {i} of shape {gradient.shape} is wrong: along a random direction "
         text += f"backward gives {exact:.9g}, finite differences {numeric:.9g} (allowed {allowed:.2g})"
-        if gradient.size > _SHOWN:
+        if not 0 < gradient.size <= _SHOWN:
             return text
         by_element = np.zeros(gradient.shape)
         for at in np.ndindex(gradient.shape):
@@ -305,7 +305,7 @@ class _Check:
                     (g,) = grad([out], [x], [seed], retain_graph=True, allow_unused=True)
                     rows[at] = 0.0 if g is None else _host(g)
                 # (inputs, *out.shape) -> (*out.shape, inputs) -> (*out.shape, *x.shape)
-                stacked = np.array([c[j] for c in columns]).reshape(-1, *out.shape)
+                stacked = np.array([c[j] for c in columns]).reshape(x._data.size, *out.shape)
                 numeric = np.moveaxis(stacked, 0, -1).reshape(rows.shape)
                 share = np.abs(rows - numeric) / (self.atol + self.rtol * np.abs(numeric))
                 share = np.where(np.isnan(share), np.inf, share)

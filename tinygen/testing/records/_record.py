@@ -144,9 +144,9 @@ class OpRecord:
                   for a, s in zip(sample.typed(dtype), sample.arrays, strict=True)]
         with np.errstate(all="ignore"):
             made = self.reference(*sample.with_arrays(arrays), **sample.settings)
-        made = made if isinstance(made, tuple) else (made,)
-        types = results[: len(made)] if isinstance(results, tuple) else (results,) * len(made)
-        return tuple(np.asarray(m).astype(t) for m, t in zip(made, types, strict=True))
+            made = made if isinstance(made, tuple) else (made,)
+            types = results[: len(made)] if isinstance(results, tuple) else (results,) * len(made)
+            return tuple(np.asarray(m).astype(t) for m, t in zip(made, types, strict=True))
 
 
 def results_of(result: Any) -> tuple[Any, ...]:
@@ -174,9 +174,9 @@ def _as_dtype(a: Array, dtype: np.dtype) -> Array:
     if dtype.kind == "f":
         return a.astype(dtype)
     if dtype.kind == "b":
-        return a > 0
-    whole = np.round(a * 3)
-    return (np.abs(whole) if dtype.kind == "u" else whole).astype(dtype)
+        return np.asarray(a > 0)
+    whole = np.asarray(np.round(a * 3))
+    return np.asarray(np.abs(whole) if dtype.kind == "u" else whole).astype(dtype)
 
 
 # The numbers. -------------------------------------------------------------------------------------------------------

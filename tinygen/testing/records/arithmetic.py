@@ -109,7 +109,7 @@ def _by_shape(draw: Any, second: Any = None) -> Callable[..., Sample]:
 
 def _comparison(name: str, reference: Any) -> OpRecord:
     def samples(rng: np.random.Generator) -> list[Sample]:
-        whole = [Sample((np.round(a), np.round(b)), gaps=s.gaps) for s in binary(_any)(rng) for a, b in [s.inputs]]
+        whole = [Sample(tuple(np.asarray(np.round(a)) for a in s.inputs), gaps=s.gaps) for s in binary(_any)(rng)]
         return [*whole, Sample((np.array([np.nan, 1.0, np.inf]), np.array([np.nan, np.nan, np.inf])))]
 
     return _record(name, getattr(ops, name), reference, _with_numbers(samples, 1, 0.5), _COMPARED, torch=_TORCH[name], order=0)
@@ -153,10 +153,10 @@ RECORDS = [
         "div",
         ops.div,
         np.divide,
-        _with_numbers(binary(_any, _apart), 2, 0.5),
+        _with_numbers(binary(_apart), 2, 0.5),
         {t: r for t, r in TO_FLOAT.items() if t.kind == "f"},
         torch=lambda torch, x, y: torch.div(*_both(torch, x, y)),
-        by_shape=_by_shape(_any, _apart),
+        by_shape=_by_shape(_apart),
     ),
     _record(
         "neg",

@@ -34,7 +34,7 @@ def _getitem_samples(rng: np.random.Generator) -> list[Sample]:
     ]
     calls = [Sample((x, i), against_torch=not _has_negative_step(i)) for i in indices]
     calls += [Sample((_any(rng, ()), i)) for i in ((), ..., None)]
-    calls += [Sample((_any(rng, (0, 2)), slice(None))), Sample((_any(rng, (4, 3)).T, (0, slice(1, 3))))]
+    calls += [Sample((_any(rng, (0, 2)), slice(None))), Sample((_any(rng, (1, 5)), (0, slice(None)))), Sample((_any(rng, (4, 3)).T, (0, slice(1, 3))))]
     calls += [Sample((_any(rng, (4, 6)), (slice(1, 3), slice(None, None, 3))), gaps=True)]
     return [*calls, Sample((_any(rng, (37, 65)), np.asarray(rng.integers(0, 37, 200))))]
 

@@ -133,6 +133,11 @@ def _variance_samples(rng: np.random.Generator) -> list[Sample]:
     return [Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 1) for s in calls]
 
 
+def _mean_samples(rng: np.random.Generator) -> list[Sample]:
+    """The mean of nothing is NaN, and has no gradient."""
+    return [Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 0) for s in _samples(_any)(rng)]
+
+
 def _count(sample: Sample) -> int:
     (x,) = sample.inputs
     dim = sample.settings.get("dim")
@@ -187,7 +192,7 @@ RECORDS = [
         "mean",
         ops.mean,
         _on_axes(_mean),
-        _samples(_any),
+        _mean_samples,
         FLOATS,
         (*_AXES_ERRORS, _INTEGERS),
         _torch_axes("mean"),

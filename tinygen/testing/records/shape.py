@@ -69,7 +69,8 @@ def _split(x: Array, size: Any, dim: int = 0) -> tuple[Array, ...]:
 
 
 def _chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
-    return _split(x, max(1, -(-x.shape[dim] // chunks)), dim)
+    length = x.shape[dim]
+    return _split(x, -(-length // chunks), dim) if length else (x,) * chunks
 
 
 def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
@@ -128,7 +129,7 @@ RECORDS = [
             ((), (), {}),
             ((2, 3), (), {}),
             ((2, 0, 3), (), {}),
-            ((2, 3, 4), (1,), {}),
+            ((2, 1, 4), (1,), {}),
             ((2, 3, 4, 5), (), {"start_dim": 1, "end_dim": -2}),
         ),
         KEEP_ALL,
@@ -156,7 +157,7 @@ RECORDS = [
         "unsqueeze",
         ops.unsqueeze,
         np.expand_dims,
-        _calls(((), (0,), {}), ((2, 3), (0,), {}), ((2, 3), (-1,), {}), ((2, 3), (2,), {}), ((0,), (1,), {})),
+        _calls(((), (0,), {}), ((2, 3), (0,), {}), ((2, 3), (-1,), {}), ((2, 3), (2,), {}), ((0,), (1,), {}), ((1, 5), (1,), {})),
         KEEP_ALL,
         (_error(lambda op: op(_ones(2), 2), IndexError, "`dim` is 2"),),
         "unsqueeze",
@@ -166,7 +167,7 @@ RECORDS = [
         "permute",
         ops.permute,
         lambda x, *dims: np.transpose(x, _tuple(dims[0], dims[1:])),
-        _calls(((), ((),), {}), ((2, 3), (1, 0), {}), ((2, 3, 4), ((2, 0, 1),), {}), ((2, 3, 0), (-1, 0, 1), {})),
+        _calls(((), ((),), {}), ((2, 3), (1, 0), {}), ((1, 5), (1, 0), {}), ((2, 3, 4), ((2, 0, 1),), {}), ((2, 3, 0), (-1, 0, 1), {})),
         KEEP_ALL,
         (
             _error(lambda op: op(_ones(2, 3), 0, 0), ValueError, "must name each of the 2 axes once"),
@@ -179,7 +180,7 @@ RECORDS = [
         "transpose",
         ops.transpose,
         lambda x, a, b: np.swapaxes(x, a, b) if x.ndim else x,
-        _calls(((), (0, 0), {}), ((2, 3), (0, 1), {}), ((2, 3, 4), (-1, 0), {}), ((0, 3), (1, 0), {}), ((2, 3), (1, 1), {})),
+        _calls(((), (0, 0), {}), ((2, 3), (0, 1), {}), ((1, 5), (0, 1), {}), ((2, 3, 4), (-1, 0), {}), ((0, 3), (1, 0), {}), ((2, 3), (1, 1), {})),
         KEEP_ALL,
         (_error(lambda op: op(_ones(2, 3), 0, 2), IndexError, "`dim1` is 2"),),
         "transpose",
@@ -211,7 +212,7 @@ RECORDS = [
         "sum_to",
         ops.sum_to,
         _sum_to,
-        _calls(((), ((),), {}), ((3, 4), ((4,),), {}), ((2, 3, 4), ((3, 1),), {}), ((2, 0), ((2, 1),), {}), ((3, 4), ((),), {})),
+        _calls(((), ((),), {}), ((3, 4), ((4,),), {}), ((2, 3, 4), ((3, 1),), {}), ((2, 0), ((2, 1),), {}), ((3, 4), ((),), {}), ((1, 5), ((1, 1),), {})),
         FLOATS,
         (_error(lambda op: op(_ones(2, 3), (2,)), ValueError, "`shape` (2,) does not broadcast to (2, 3)"),),
         lambda torch, x, shape: x.sum_to_size(shape),
@@ -242,7 +243,7 @@ RECORDS = [
         "stack",
         ops.stack,
         lambda xs, dim=0: np.stack(xs, axis=dim),
-        _lists(([(2, 3), (2, 3)], 0), ([(), (), ()], 0), ([(2, 3)] * 3, 1), ([(2, 3)] * 2, -1), ([(0, 2)], 2)),
+        _lists(([(2, 3), (2, 3)], 0), ([(), (), ()], 0), ([(2, 3)] * 3, 1), ([(2, 3)] * 2, -1), ([(0, 2)], 2), ([(1, 5), (1, 5)], 1)),
         KEEP_ALL,
         (
             _error(lambda op: op([]), ValueError, "at least one"),
@@ -256,7 +257,7 @@ RECORDS = [
         ops.split,
         _split,
         _calls(
-            ((6,), (2,), {}), ((5, 3), (2,), {}), ((3, 4), ([1, 0, 3], 1), {}), ((2, 3, 4), (3,), {"dim": -1}), ((0, 2), (2,), {}),
+            ((6,), (2,), {}), ((1, 5), (1,), {}), ((5, 3), (2,), {}), ((3, 4), ([1, 0, 3], 1), {}), ((2, 3, 4), (3,), {"dim": -1}), ((0, 2), (2,), {}),
         ),
         KEEP_ALL,
         (
@@ -271,7 +272,7 @@ RECORDS = [
         "chunk",
         ops.chunk,
         _chunk,
-        _calls(((6,), (3,), {}), ((5, 3), (2,), {}), ((5, 2), (4,), {}), ((2, 3), (1, 1), {}), ((2, 3), (5,), {})),
+        _calls(((6,), (3,), {}), ((5, 3), (2,), {}), ((5, 2), (4,), {}), ((2, 3), (1, 1), {}), ((2, 3), (5,), {}), ((0, 2), (3,), {}), ((1, 5), (2, 1), {})),
         KEEP_ALL,
         (
             _error(lambda op: op(_ones(4), 0), ValueError, "`chunks` is 0"),
@@ -284,7 +285,7 @@ RECORDS = [
         "flip",
         ops.flip,
         lambda x, dims: np.flip(x, dims),
-        _calls(((3,), (0,), {}), ((2, 3), ((0, 1),), {}), ((2, 3, 4), (-1,), {}), ((0, 3), (1,), {}), ((2, 3), ((),), {})),
+        _calls(((3,), (0,), {}), ((1, 5), (1,), {}), ((2, 3), ((0, 1),), {}), ((2, 3, 4), (-1,), {}), ((0, 3), (1,), {}), ((2, 3), ((),), {})),
         KEEP_ALL,
         (_error(lambda op: op(_ones(2), 1), IndexError, "`dim` is 1"),),
         lambda torch, x, dims: torch.flip(x, (dims,) if isinstance(dims, int) else dims),
@@ -310,7 +311,7 @@ RECORDS = [
         "clone",
         ops.clone,
         np.copy,
-        _calls(((), (), {}), ((0, 2), (), {}), ((2, 3), (), {})),
+        _calls(((), (), {}), ((0, 2), (), {}), ((2, 3), (), {}), ((1, 5), (), {})),
         KEEP_ALL,
         (_error(lambda op: op(1.0), TypeError, _NOT_A_TENSOR),),
         "clone",
