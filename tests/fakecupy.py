@@ -75,8 +75,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if out is not None:
-            kwargs["out"] = tuple(_inside(o) for o in out)
-            getattr(ufunc, method)(*_inside(inputs), **_inside(kwargs))
+            getattr(ufunc, method)(*_inside(inputs), out=_inside(out), **_inside(kwargs))
             return out[0]
         return _outside(getattr(ufunc, method)(*_inside(inputs), **_inside(kwargs)))
 
@@ -146,11 +145,11 @@ class _Module(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         _known(real, name)
+        if name == "ogrid":
+            return _Grid()
         value = getattr(np, name)
         if isinstance(value, type) or not callable(value):
             return value
-        if name == "ogrid":
-            return _Grid()
         setattr(self, name, _Call(value))
         return getattr(self, name)
 

@@ -212,6 +212,8 @@ class _Pass:
                 gradient = Tensor(array_module(data).ones_like(data))
             elif not isinstance(gradient, Tensor):
                 gradient = Tensor(array_module(data).asarray(gradient, dtype=data.dtype))
+            if type(gradient._data) is not type(data):
+                raise TypeError(f"`gradient` is on {gradient.device}, the tensor on {output.device}; move it with .to()")
             self.send(_edge(output), gradient, "`gradient`, the start of backward,")
 
     def send(self, edge: tuple[Any, int], gradient: Tensor, sender: str) -> None:

@@ -22,6 +22,7 @@ from tinygen_ops.simd import (
 )
 from tinygen_ops.softmax import check_cross_entropy
 
+ONE = np.float32(1)
 PARALLEL = 16384  # elements below which a second thread costs more than it helps
 LOWEST = np.float32(-np.inf)
 
@@ -33,8 +34,8 @@ def cross_entropy_forward(logits, target):
     x, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, np.int64)
     losses, dlogits = np.empty(rows, np.float32), np.empty((rows, columns), np.float32)
     scratch, strips = _scratch(rows, columns)
-    arrays = (x, target, losses, dlogits, scratch)
-    _cross_entropy(*(address(array) for array in arrays), rows, columns, strips)
+    arguments = (*(address(array) for array in (x, target, losses, dlogits, scratch)), rows, columns)
+    _cross_entropy(*arguments) if strips == 1 else _cross_entropy_parallel(*arguments, strips)
     return losses, dlogits
 
 
@@ -52,7 +53,8 @@ def _softmax_family(x, logarithm):
     x, columns = np.ascontiguousarray(x), x.shape[-1]
     rows, out = x.size // columns, np.empty(x.shape, np.float32)
     scratch, strips = _scratch(rows, columns)
-    _softmax(address(x), address(out), address(scratch), rows, columns, strips, logarithm)
+    arguments = (address(x), address(out), address(scratch), rows, columns, logarithm)
+    _softmax(*arguments) if strips == 1 else _softmax_parallel(*arguments, strips)
     return out
 
 
@@ -63,10 +65,19 @@ def _scratch(rows, columns):
 
 
 @subroutine
+def _copy(source, to, columns):
+    """Copy one row, which may end within a vector."""
+    whole = columns // W * W
+    for j in range(0, whole, W):
+        store(to, j, load(source, j))
+    for j in range(whole, columns):
+        store_float(to, j, load_float(source, j))
+
+
+@subroutine
 def _exponentials(x, columns, room, shifted):
     """Write x - max(x) of one row into `shifted`, its exp into `room`, in whole vectors; return exp's sum."""
-    for j in range(columns):
-        store_float(shifted, j, load_float(x, j))
+    _copy(x, shifted, columns)
     for j in range(columns, (columns + W - 1) // W * W):
         store_float(shifted, j, LOWEST)
     top = load(shifted, 0)
@@ -82,36 +93,52 @@ def _exponentials(x, columns, room, shifted):
     return total(added)
 
 
-@jit(parallel=True)
-def _cross_entropy(x, target, losses, dlogits, scratch, rows, columns, strips):
-    room_size = (columns + W - 1) // W * W
-    for strip in prange(strips):
-        room = scratch + 8 * strip * room_size
-        shifted = room + 4 * room_size
-        for row in range(strip * rows // strips, (strip + 1) * rows // strips):
-            added = _exponentials(x + 4 * row * columns, columns, room, shifted)
-            k = load_int(target, row)
-            store_float(losses, row, math.log(added) - load_float(shifted, k))
-            share = broadcast(np.float32(1) / added)
-            for j in range(0, columns, W):
-                store(room, j, load(room, j) * share)
-            store_float(room, k, load_float(room, k) - np.float32(1))
-            for j in range(columns):
-                store_float(dlogits, row * columns + j, load_float(room, j))
+@subroutine
+def _cross_entropy_rows(x, target, losses, dlogits, room, first, last, columns):
+    shifted = room + 4 * ((columns + W - 1) // W * W)
+    for row in range(first, last):
+        added = _exponentials(x + 4 * row * columns, columns, room, shifted)
+        k = load_int(target, row)
+        store_float(losses, row, math.log(added) - load_float(shifted, k))
+        share = broadcast(ONE / added)
+        for j in range(0, columns, W):
+            store(room, j, load(room, j) * share)
+        store_float(room, k, load_float(room, k) - ONE)
+        _copy(room, dlogits + 4 * row * columns, columns)
+
+
+@jit
+def _cross_entropy(x, target, losses, dlogits, scratch, rows, columns):
+    _cross_entropy_rows(x, target, losses, dlogits, scratch, 0, rows, columns)
 
 
 @jit(parallel=True)
-def _softmax(x, out, scratch, rows, columns, strips, logarithm):
-    room_size = (columns + W - 1) // W * W
+def _cross_entropy_parallel(x, target, losses, dlogits, scratch, rows, columns, strips):
+    room = (columns + W - 1) // W * W
     for strip in prange(strips):
-        room = scratch + 8 * strip * room_size
-        shifted = room + 4 * room_size
-        for row in range(strip * rows // strips, (strip + 1) * rows // strips):
-            added = _exponentials(x + 4 * row * columns, columns, room, shifted)
-            for j in range(0, columns, W):
-                if logarithm:
-                    store(room, j, load(shifted, j) - broadcast(np.float32(math.log(added))))
-                else:
-                    store(room, j, load(room, j) * broadcast(np.float32(1) / added))
-            for j in range(columns):
-                store_float(out, row * columns + j, load_float(room, j))
+        first, last = strip * rows // strips, (strip + 1) * rows // strips
+        _cross_entropy_rows(x, target, losses, dlogits, scratch + 8 * strip * room, first, last, columns)
+
+
+@subroutine
+def _softmax_rows(x, out, room, first, last, columns, logarithm):
+    shifted = room + 4 * ((columns + W - 1) // W * W)
+    for row in range(first, last):
+        added = _exponentials(x + 4 * row * columns, columns, room, shifted)
+        share, log_sum = broadcast(ONE / added), broadcast(np.float32(math.log(added)))
+        for j in range(0, columns, W):
+            store(room, j, load(shifted, j) - log_sum if logarithm else load(room, j) * share)
+        _copy(room, out + 4 * row * columns, columns)
+
+
+@jit
+def _softmax(x, out, scratch, rows, columns, logarithm):
+    _softmax_rows(x, out, scratch, 0, rows, columns, logarithm)
+
+
+@jit(parallel=True)
+def _softmax_parallel(x, out, scratch, rows, columns, logarithm, strips):
+    room = (columns + W - 1) // W * W
+    for strip in prange(strips):
+        first, last = strip * rows // strips, (strip + 1) * rows // strips
+        _softmax_rows(x, out, scratch + 8 * strip * room, first, last, columns, logarithm)

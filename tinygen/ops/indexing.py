@@ -50,6 +50,7 @@ class Rows(Function):
 
     @staticmethod
     def forward(ctx: Node, table: Any, index: Any) -> Any:
+        array_module(table, index)  # both on one device
         ctx.save(index)
         ctx.shape = table.shape
         return table[index]
@@ -82,6 +83,7 @@ class TakeAlong(Function):
 
     @staticmethod
     def forward(ctx: Node, x: Any, index: Any, axis: int) -> Any:
+        array_module(x, index)  # both on one device
         ctx.save(index)
         ctx.shape, ctx.axis = x.shape, axis
         return x[_along(x, index, axis)]
@@ -124,22 +126,35 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         IndexError: for an index outside the tensor.
     """
     index = tuple(_part(x, p) for p in (index if isinstance(index, tuple) else (index,)))
-    if len(index) > 1 and any(map(_is_number, index)) and any(hasattr(p, "ndim") for p in index):
-        # NumPy would let the numbers join the arrays and move their axis to the front; as in PyTorch they go first.
-        straight = tuple(
-            slice(None) if hasattr(p, "ndim") and p.dtype.kind != "b" else p
-            for part in index
-            for p in ((slice(None),) * part.ndim if getattr(part, "dtype", None) == np.bool_ else (part,))
-        )
-        rest = tuple(
-            p if p is Ellipsis or hasattr(p, "ndim") else slice(None) for p in index if not _is_number(p)
-        )
-        return getitem(GetItem.apply(x, index=straight), rest)
+    if any(map(_is_number, index)) and any(map(_is_array, index)):
+        x, index = _numbers_first(x, index)
     return GetItem.apply(x, index=index[0] if len(index) == 1 else index)
 
 
 def _is_number(part: Any) -> bool:
     return isinstance(part, (int, np.integer)) and not isinstance(part, bool)
+
+
+def _is_array(part: Any) -> bool:
+    return getattr(part, "ndim", 0) > 0
+
+
+def _numbers_first(x: Tensor, index: tuple) -> tuple[Tensor, tuple]:
+    """Apply all of ``index`` but its arrays; return the result and what is left to apply.
+
+    NumPy lets a number join the arrays, and where something stands between them their axis moves to the front:
+    x[1, ..., [0, 0]] of (4, 5, 3) is (2, 5). As in PyTorch, where it is (5, 2), numbers are read first.
+    """
+    straight, rest = [], []
+    for part in index:
+        if _is_array(part):
+            straight += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)
+            rest.append(part)
+        else:
+            straight.append(part)
+            if not _is_number(part):
+                rest.append(part if part is Ellipsis else slice(None))
+    return GetItem.apply(x, index=tuple(straight)), tuple(rest)
 
 
 def _part(x: Tensor, part: Any) -> Any:
@@ -211,7 +226,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     ):
         raise ValueError(f"gather: `index` of shape {index.shape} does not fit `input` of shape {x.shape}")
     if not x.ndim:
-        return getitem(x, _integers(index, "index", 1)._data == 0)[0]
+        return gather(x.reshape(1), 0, index.reshape(1)).reshape(())
     return TakeAlong.apply(x, _integers(index, "index", x.shape[axis]), axis=axis)
 
 

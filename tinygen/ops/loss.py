@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinygen.autograd import Node
 from tinygen.fusion import FusedFunction
 from tinygen.ops._inputs import as_tensor, cast, floating
@@ -96,8 +98,8 @@ def cross_entropy(
     if target.shape != wanted:
         raise ValueError(f"cross_entropy: `target` has shape {target.shape}; for `input` {x.shape} it must be {wanted}")
     rows, flat = _rows(x), reshape(target, (-1,))
-    if weight is None and not label_smoothing and not bool((flat._data == ignore_index).any()):
-        return _reduce(reshape(CrossEntropy.apply(rows, flat), wanted), reduction)
+    if weight is None and not label_smoothing and target.dtype.kind in "iu":
+        return _plain_cross_entropy(rows, flat, wanted, ignore_index, reduction)
     losses = nll_loss(log_softmax(rows), flat, weight, ignore_index, "none")
     factors = _class_weights(rows, flat, weight, ignore_index)
     if label_smoothing:
@@ -106,6 +108,20 @@ def cross_entropy(
         counted = cast(flat != ignore_index, x.dtype)
         losses = losses * (1 - label_smoothing) + even * counted * (label_smoothing / rows.shape[1])
     return _reduce(reshape(losses, wanted), reduction, factors)
+
+
+def _plain_cross_entropy(
+    rows: Tensor, flat: Tensor, shape: tuple[int, ...], ignore_index: int, reduction: str
+) -> Tensor:
+    """The usual case, without weights and smoothing: one fused kernel."""
+    xp = array_module(rows._data, flat._data)
+    ignored = flat._data == ignore_index
+    # On the host it is quick to see that no class is ignored; a device is not waited for, there all rows are masked.
+    if xp is np and not ignored.any():
+        return _reduce(reshape(CrossEntropy.apply(rows, flat), shape), reduction)
+    losses = CrossEntropy.apply(rows, Tensor(xp.where(ignored, 0, flat._data)))
+    losses = where(Tensor(ignored), 0.0, losses)
+    return _reduce(reshape(losses, shape), reduction, Tensor((~ignored).astype(rows.dtype)))
 
 
 def _soft_cross_entropy(x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float) -> Tensor:
@@ -148,6 +164,7 @@ def nll_loss(
     if not x.ndim or target.shape != wanted:
         raise ValueError(f"nll_loss: `target` has shape {target.shape}; for `input` {x.shape} it must be {wanted}")
     rows, flat = _rows(x), reshape(target, (-1,))
+    array_module(rows._data, flat._data, None if weight is None else weight._data)  # all on one device
     if weight is not None and weight.shape != (rows.shape[1],):
         raise ValueError(f"`weight` has shape {weight.shape}; it must be ({rows.shape[1]},), one for each class")
     factors = _class_weights(rows, flat, weight, ignore_index)

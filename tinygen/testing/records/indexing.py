@@ -39,6 +39,13 @@ def _getitem_samples(rng: np.random.Generator) -> list[Sample]:
     return [*calls, Sample((_any(rng, (37, 65)), np.asarray(rng.integers(0, 37, 200))))]
 
 
+def _read(x: Array, index: Any) -> Array:
+    """NumPy's indexing, but for a number and an array with something between them: as PyTorch, the number first."""
+    if isinstance(index, tuple) and len(index) == 3 and index[1] is Ellipsis:
+        return x[index[0]][..., index[2]]
+    return x[index]
+
+
 def _has_negative_step(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
     return any(isinstance(p, slice) and p.step is not None and p.step < 0 for p in parts)
@@ -92,7 +99,7 @@ RECORDS = [
     OpRecord(
         "getitem",
         ops.getitem,
-        lambda x, index: x[index],
+        _read,
         _getitem_samples,
         KEEP_ALL,
         (

@@ -1,0 +1,218 @@
+"""The text generator: its model, loss, samples, schedule, and a continuation in the middle of an epoch."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import tinygen as tg
+from tinygen.generators import text
+from tinygen.modes import no_grad
+
+CORPUS = "the quick brown fox jumps over the lazy dog; pack my box with five dozen liquor jugs. " * 12
+
+
+def small(**changes):
+    options = {"units": 16, "window": 12, "stride": 3, "batch_size": 16, "epochs": 2, "log_every": 3, "save_every": 4}
+    return text.Settings(**{**options, "val_fraction": 0.1, **changes})
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(CORPUS)
+    return str(path)
+
+
+def book(**changes):
+    return text.settings_for("book", units=16, window=12, batch_size=16, **changes)
+
+
+def test_the_book_preset_is_the_chapter():
+    s = text.settings_for("book")
+    assert (s.layers, s.units, s.window, s.stride, s.batch_size, s.epochs) == (1, 128, 60, 3, 128, 60)
+    assert (s.optimizer, s.lr, s.clip_norm, s.clip_probability, s.targets) == ("rmsprop", 0.01, 0, 1e-7, "last")
+    optimizer = text.make_optimizer(s, [tg.nn.Parameter(np.zeros(1, np.float32))])
+    assert optimizer.param_groups[0]["alpha"] == 0.9
+    assert optimizer.param_groups[0]["eps"] == 1e-7
+    assert text.PRESETS["book-python"] == text.PRESETS["book"]
+
+
+def test_weights_start_as_keras_does():
+    model = text.CharLSTM(9, 16, generator=tg.Generator(0))
+    recurrent = model.lstm.weight_hh_l0.detach().numpy()  # (4H, H): Keras' kernel is its transpose, with orthonormal rows
+    np.testing.assert_allclose(recurrent.T @ recurrent, np.eye(16), atol=1e-5)
+    assert abs(model.lstm.weight_ih_l0.detach().numpy()).max() <= math.sqrt(6 / (9 + 64))
+    assert model.lstm.bias_ih_l0.detach().tolist() == [0] * 16 + [1] * 16 + [0] * 32
+    assert not model.lstm.bias_hh_l0.requires_grad
+    assert len(model.trained()) == 5
+
+
+def test_loss_at_step_0_is_near_ln_of_the_vocabulary():
+    trainer = text.Trainer(book(), CORPUS)
+    x, y = trainer.windows.batch(np.arange(64))
+    expected = math.log(len(trainer.vocabulary))
+    assert text.loss_of(trainer.model, x, y).item() == pytest.approx(expected, abs=0.15)
+
+
+def test_loss_at_every_place_ends_in_the_books_loss():
+    trainer = text.Trainer(small(), CORPUS)
+    x, y = trainer.windows.batch(np.arange(20))
+    every, last = text.loss_at_every_place(trainer.model, x, y)
+    assert last.item() == pytest.approx(text.loss_of(trainer.model, x, y).item(), rel=1e-6)
+    shorter = [text.loss_of(trainer.model, x[:t], x[t]).item() for t in range(1, 12)]
+    assert every.item() == pytest.approx(np.mean([*shorter, last.item()]), rel=1e-5)
+
+
+def test_clipped_probability_caps_the_loss_and_stops_the_gradient():
+    model = text.CharLSTM(5, 16, generator=tg.Generator(0))
+    with no_grad():
+        model.dense.bias[0] = 100.0  # sure of character 0
+    x, wrong = tg.zeros(3, 2, dtype=np.int32), tg.tensor(np.array([1, 2], np.int32))
+    assert text.loss_of(model, x, wrong).item() > 90
+    clipped = text.loss_of(model, x, wrong, 1e-7)
+    assert clipped.item() == pytest.approx(-math.log(1e-7), rel=1e-6)
+    clipped.backward()
+    assert not model.dense.bias.grad.numpy().any()
+
+
+def test_learning_rate_rises_then_falls():
+    s = text.Settings(lr=1.0)
+    rates = [text.learning_rate(s, step, 5000) for step in range(5000)]
+    assert rates[0] == 1 / 200
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) in (199, 200)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+    assert all(a > b for a, b in zip(rates[200:], rates[201:], strict=False))
+    assert text.learning_rate(text.settings_for("book"), 4000, 5000) == 0.01
+
+
+def test_temperature_by_hand_and_at_its_limits():
+    p = np.array([0.5, 0.3, 0.2, 0.0])
+    half = p**2 / (p**2).sum()
+    np.testing.assert_allclose(text.at_temperature(p, 0.5), half)
+    np.testing.assert_allclose(text.at_temperature(p, 1.0), p)
+    assert text.at_temperature(p, 1e-3)[0] == 1.0
+    np.testing.assert_allclose(text.at_temperature(p, 1e6), [1 / 3, 1 / 3, 1 / 3, 0], rtol=1e-5)
+    with pytest.raises(ValueError, match="`temperature` is 0"):
+        text.at_temperature(p, 0)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_sampling_with_carried_state_equals_running_the_window_again(layers):
+    model = text.CharLSTM(9, 16, layers, generator=tg.Generator(3)).eval()
+    prompt = np.array([1, 2, 3, 4], np.int32)
+    greedy = model.sample(prompt, 12, tg.Generator(0), greedy=True)
+    written = list(prompt)
+    for _ in range(12):
+        written.append(int(text.next_distribution(model, np.array(written, np.int32)).argmax()))
+    assert written[4:] == greedy.tolist()
+
+
+def test_samples_follow_the_distribution():
+    model = text.CharLSTM(6, 16, generator=tg.Generator(3)).eval()
+    prompt = np.array([1, 2], np.int32)
+    p = text.at_temperature(text.next_distribution(model, prompt), 0.7)
+    generator = tg.Generator(1)
+    draws = [int(model.sample(prompt, 1, generator, 0.7)[0]) for _ in range(2000)]
+    found = np.bincount(draws, minlength=6)
+    chi_square = ((found - 2000 * p) ** 2 / (2000 * p)).sum()
+    assert chi_square < 20.5  # 0.1 % of right samplers exceed it with 5 degrees of freedom
+
+
+def test_the_same_seed_writes_the_same_text_and_one_token_prompts_work():
+    model = text.CharLSTM(6, 16, generator=tg.Generator(3)).eval()
+    one = np.array([5], np.int32)
+    a, b = (model.sample(one, 20, tg.Generator(7), 1.2).tolist() for _ in range(2))
+    assert a == b
+    assert model.sample(one, 0, tg.Generator(7)).tolist() == []
+
+
+def test_verdicts():
+    s = text.settings_for("book")
+    assert text.verdict(s, 1, 1.95) == "published 1.9895, this is 0.0395 lower"
+    assert text.verdict(s, 7, 1.4) == "published 1.4682 at epoch 5 and 1.3947 at epoch 10"
+    assert "ended at epoch 59" in text.verdict(s, 60, 1.4)
+    assert text.verdict(text.Settings(data="x.txt"), 1, 1.4) == "no published run for this text"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": 0}, "`layers` is 0"),
+        ({"val_fraction": 1.0}, "`val_fraction` is 1.0"),
+        ({"lr": 0.0}, "`lr` is 0.0"),
+        ({"optimizer": "sgd"}, "`optimizer` is 'sgd'; valid are rmsprop, adam"),
+        ({"tokens": "word"}, "`tokens` is 'word'; valid are char"),
+        ({"seed": -1}, "`seed` is -1"),
+    ],
+)
+def test_settings_are_checked(changes, message):
+    with pytest.raises(ValueError, match=message):
+        text.Settings(**changes)
+
+
+def test_held_out_text_must_be_longer_than_a_window():
+    with pytest.raises(ValueError, match="`val_fraction` 0.01 holds out 10 characters"):
+        text.Trainer(small(val_fraction=0.01), CORPUS)
+    with pytest.raises(ValueError, match="1 distinct character"):
+        text.Trainer(small(), "a" * 500)
+
+
+@pytest.mark.parametrize("changes", [{}, {"layers": 2, "dropout": 0.3}, {"optimizer": "rmsprop", "targets": "last"}])
+def test_stopped_at_any_place_and_resumed_ends_with_the_same_bytes(tmp_path, corpus, changes):
+    files = ["last.safetensors", "best.safetensors", "state.safetensors", "metrics.jsonl"]
+    settings = small(data=corpus, **changes)
+    assert text.train(settings, tmp_path / "whole", quiet=True) == 0
+    steps = json.loads((tmp_path / "whole/metrics.jsonl").read_text().splitlines()[-1])["step"]
+    for stop in (1, steps // 2 - 1, steps // 2, steps // 2 + 1):
+        out = tmp_path / f"at-{stop}"
+        part = small(data=corpus, **changes, max_steps=stop)
+        assert text.train(part, out, quiet=True) == 0
+        assert text.train(settings, out, resume=True, quiet=True) == 0
+        for name in files:
+            assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), (stop, name)
+        assert {p.name: p.read_bytes() for p in (out / "samples").iterdir()} == {
+            p.name: p.read_bytes() for p in (tmp_path / "whole/samples").iterdir()
+        }
+
+
+def test_metrics_hold_no_times_and_the_epochs_mean(tmp_path, corpus):
+    text.train(small(data=corpus), tmp_path / "run", quiet=True)
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert all(set(row) <= {"step", "epoch", "loss", "val_loss", "epoch_end"} for row in rows)
+    ends = [row for row in rows if row.get("epoch_end")]
+    assert [row["epoch"] for row in ends] == [1, 2]
+    assert ends[1]["loss"] < ends[0]["loss"]
+
+
+def test_a_loss_that_is_not_finite_stops_and_saves_nothing_bad(tmp_path, corpus):
+    settings = text.settings_for("book", data=corpus, units=16, window=12, batch_size=16, lr=1e30, clip_probability=0.0,
+                                 epochs=2, log_every=1)
+    with pytest.raises(text.Diverged, match=r"the loss became (nan|inf) at step"):
+        text.train(settings, tmp_path / "run", quiet=True)
+    weights = tmp_path / "run/last.safetensors"
+    assert not weights.exists() or all(np.isfinite(a).all() for a in tg.load(weights).values())
+
+
+def test_init_from_takes_the_weights_only(tmp_path, corpus):
+    text.train(small(data=corpus), tmp_path / "a", quiet=True)
+    weights = tmp_path / "a/last.safetensors"
+    text.train(small(data=corpus, max_steps=1, lr=1e-12), tmp_path / "b", init_from=weights, quiet=True)
+    before, after = tg.load(weights), tg.load(tmp_path / "b/last.safetensors")
+    for name in before:
+        np.testing.assert_allclose(before[name], after[name], atol=1e-9)
+    with pytest.raises(ValueError, match="`init_from` is .* other weights"):
+        text.train(small(data=corpus, layers=2), tmp_path / "c", init_from=weights, quiet=True)
+    assert not (tmp_path / "c").exists()
+
+
+def test_load_model_takes_the_best_where_there_is_one(tmp_path, corpus):
+    text.train(small(data=corpus), tmp_path / "run", quiet=True)
+    model, vocabulary, settings, prompt = text.load_model(tmp_path / "run")
+    best = tg.load(tmp_path / "run/best.safetensors")
+    np.testing.assert_array_equal(model.dense.weight.detach().numpy(), best["dense.weight"])
+    assert prompt == CORPUS[:12]
+    assert vocabulary.characters == "".join(sorted(set(CORPUS)))
+    assert settings.units == 16
