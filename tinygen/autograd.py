@@ -280,7 +280,11 @@ class _Pass:
             gradients = [
                 Tensor(zeros(*meta)) if g is None else g for g, meta in zip(gradients, node.outputs, strict=True)
             ]
-        results = node.function.backward(node, *gradients)
+        if mode.anomaly:
+            with mode_set("anomaly", False):  # a NaN born in one of the ops inside is this backward's
+                results = node.function.backward(node, *gradients)
+        else:
+            results = node.function.backward(node, *gradients)
         if type(results) is not tuple:
             results = (results,)
         if len(results) != len(node.edges):

@@ -39,6 +39,11 @@ def device_of(array: Any) -> str:
     return "cuda:0"
 
 
+def is_device_name(name: Any) -> bool:
+    """Return whether ``name`` is the name of a device, known or not, and not that of a dtype."""
+    return isinstance(name, str) and name.partition(":")[0] in {"auto", "cuda", *_MODULES}
+
+
 def check_device(device: str | None) -> str:
     """Return ``device`` in full (``cuda`` becomes ``cuda:0``); None means ``TINYGEN_DEVICE``, else the CPU.
 

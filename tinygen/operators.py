@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygen import autograd
-from tinygen.backend import check_device, device_of, to_device
+from tinygen.backend import check_device, device_of, is_device_name, to_device
 from tinygen.modes import mode
 from tinygen.ops import activation, arithmetic, elementwise, indexing, matmul, reduce, shape
 from tinygen.ops._inputs import cast
@@ -78,7 +78,7 @@ class ToDevice(autograd.Function):
 def _to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
     """Return the tensor on a device and/or in a dtype; itself where nothing changes."""
     for target in targets:
-        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "auto", "fake"):
+        if is_device_name(target):
             device = target
         else:
             dtype = target

@@ -139,7 +139,7 @@ def emit_exp(b, x):
 
 
 def emit_sigmoid(b, x):
-    """1 / (1 + exp(-x)); relative error at most 2.2e-7 (measured) for x >= -87."""
+    """1 / (1 + exp(-x)); relative error at most 2.0e-7 (measured) for x >= -87."""
     one = constant(1.0)
     return b.fdiv(one, b.fadd(one, emit_exp(b, b.fsub(constant(-0.0), x))))
 
@@ -147,7 +147,7 @@ def emit_sigmoid(b, x):
 def emit_tanh(b, x):
     """tanh(x) as an odd rational function of degree 13 over 6, one division; x clamped to +-7.905.
 
-    Relative error at most 2.9e-7 (measured); the value never quite reaches 1 (1 - 2.4e-7 at most).
+    Relative error at most 2.9e-7 (measured); the value stays 1.2e-7 or more below 1.
     Source of the coefficients: the float32 tanh of the Eigen library.
     """
     limit = 7.90531110763549805

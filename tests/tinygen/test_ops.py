@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import tinygen as tg
 import tinygen_ops.registry
 from tinygen.nn import functional
+from tinygen.testing.check import RTOL, check_op, samples_to_check
 from tinygen.testing.gradcheck import assert_close, gradient_error, gradgradcheck
 from tinygen.testing.records import RECORDS, results_of
 
@@ -31,13 +32,6 @@ DIFFERENTIABLE = those(lambda record: record.order > 0)
 def described(op, number, sample, dtype):
     shapes = [a.shape for a in sample.arrays]
     return f"{op.name}, sample {number} {shapes} {sample.settings} {dtype}"
-
-
-def differentiated(op, dtype=F64, finite=False):
-    """The samples at which gradients are checked, with a name for each."""
-    for number, sample in enumerate(op.calls()):
-        if sample.gradients and any(x.requires_grad for x in sample.tensors(dtype)):
-            yield sample, described(op, number, sample, dtype)
 
 
 def small(sample, limit=200):
@@ -162,25 +156,20 @@ def test_drawn_shapes(op, device):
 
 @DIFFERENTIABLE
 def test_first_order(op, device):
-    checked = 0
-    for sample, label in differentiated(op):
-        full = small(sample, 24)
-        gradient_error(op.on_tensors(sample), sample.tensors(F64, device), name=label, full=full)
-        checked += 1
-    assert checked
+    assert list(samples_to_check(op, 1))
+    assert check_op(op, 1, device) <= RTOL
 
 
 @those(lambda record: record.order == 2)
 def test_second_order(op, device):
-    for sample, label in differentiated(op):
-        if small(sample):
-            gradgradcheck(op.on_tensors(sample), sample.tensors(F64, device), name=label, directions=1)
+    assert list(samples_to_check(op, 2))
+    assert check_op(op, 2, device) <= RTOL
 
 
 @DIFFERENTIABLE
 def test_gradient_type_and_memory(op, device):
     """Gradients have their input's shape and dtype, and memory that is theirs alone."""
-    for sample, label in differentiated(op, F32):
+    for sample, label in samples_to_check(op, 1, F32):
         tensors = sample.tensors(F32, device)
         before = [t.to("cpu").detach().numpy().copy() for t in tensors]
         results = [r for r in results_of(op.on_tensors(sample)(*tensors)) if r.requires_grad]
@@ -203,7 +192,7 @@ def test_gradient_type_and_memory(op, device):
 @DIFFERENTIABLE
 def test_unused_outputs(op, device):
     """Of several results each is used alone: the others' gradients are missing."""
-    for sample, label in differentiated(op):
+    for sample, label in samples_to_check(op, 1):
         tensors = sample.tensors(F64, device)
         count = len(results_of(op.on_tensors(sample)(*tensors)))
         if count == 1 or not small(sample):
@@ -238,7 +227,7 @@ def test_freed_without_the_collector(op, device):
     gc.collect()
     gc.disable()
     try:
-        for sample, label in differentiated(op, F32):
+        for sample, label in samples_to_check(op, 1, F32):
             for order in (0, 1, 2):
                 assert not [r for r in run(order) if r() is not None], f"{label}: alive after order {order}"
     finally:
@@ -250,7 +239,7 @@ def test_kernel_forms_agree(op):
     """The reference kernels and the Numba ones give the same values and gradients of both orders, in float32."""
     if problem := tinygen_ops.registry.numba_problem():
         pytest.skip(problem)
-    for sample, label in differentiated(op, F32):
+    for sample, label in samples_to_check(op, 1, F32):
         values, first, second = {}, {}, {}
         for mode in ("reference", "numba"):
             with tinygen_ops.registry.use(mode):

@@ -1,13 +1,13 @@
-"""Kernels for the tests of `simd.py` and `product.py`; imported only where Numba works."""
+"""Kernels for the tests of `simd.py` and `product.py`; imported only where Numba works, not cached on disk."""
 
 from tinygen_ops import simd
-from tinygen_ops.compile import jit
+from tinygen_ops.compile import subroutine
 from tinygen_ops.product import pack, product
 from tinygen_ops.simd import W, load, store
 
 
 def unary(function):
-    @jit
+    @subroutine
     def apply(x, out, count):
         for i in range(0, count, W):
             store(out, i, function(load(x, i)))
@@ -18,7 +18,7 @@ def unary(function):
 FUNCTIONS = {name: unary(getattr(simd, name)) for name in ("exp", "sigmoid", "tanh", "sqrt")}
 
 
-@jit
+@subroutine
 def arithmetic(x, y, z, out):
     a, b, c = load(x, 0), load(y, 0), load(z, 0)
     store(out, 0, a + b)
@@ -32,12 +32,12 @@ def arithmetic(x, y, z, out):
     store(out, 8 * W, simd.broadcast(simd.load_float(x, 1)))
 
 
-@jit
+@subroutine
 def sums(x):
     return simd.total(load(x, 0)), simd.largest(load(x, 0))
 
 
-@jit
+@subroutine
 def multiply(a, a_row, a_k, rows, depth, b, b_k, b_col, columns, padded, panels, out, add):
     pack(b, b_k, b_col, depth, columns, panels)
     product(a, a_row, a_k, rows, depth, panels, padded, out, padded, add)

@@ -54,6 +54,9 @@ class MultiplyAdds:
         self.out = np.empty(self.threads * W, np.float32)
         self.gflop = 2e-9 * W * CHAINS * TURNS * self.threads
 
+    def reset(self) -> None:
+        """There is nothing to reset."""
+
     def step(self) -> None:
         """Run them."""
         _on_all_threads(address(self.out), self.threads)

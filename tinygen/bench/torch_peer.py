@@ -162,7 +162,9 @@ def _gumbel_loop(
 class TextSampling:
     """A window is read, then ``LENGTH`` characters are drawn one at a time with the state carried."""
 
-    def __init__(self, arrays: dict[str, np.ndarray], write: Callable, looped: bool = False, gumbel: bool = False) -> None:
+    def __init__(
+        self, arrays: dict[str, np.ndarray], write: Callable, looped: bool = False, gumbel: bool = False
+    ) -> None:
         weights = {k: torch.from_numpy(v) for k, v in arrays.items() if "." in k}
         vocabulary, units = weights["dense.weight"].shape
         self.net = WindowLSTM(vocabulary, units, False)
@@ -262,7 +264,9 @@ WORKLOADS: dict[str, dict[str, Callable]] = {
         "nn.LSTM": lambda arrays: TextSampling(arrays, _written_with_lstm),
         "nn.LSTMCell": lambda arrays: TextSampling(arrays, _written_with_cell),
         "loop with table": lambda arrays: TextSampling(arrays, _multinomial_loop, looped=True),
-        "scripted loop with table": lambda arrays: TextSampling(arrays, torch.jit.script(_multinomial_loop), looped=True),
+        "scripted loop with table": lambda arrays: TextSampling(
+            arrays, torch.jit.script(_multinomial_loop), looped=True
+        ),
         "scripted loop with table, Gumbel noise": lambda arrays: TextSampling(
             arrays, torch.jit.script(_gumbel_loop), looped=True, gumbel=True
         ),

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinygen.cli import data, info, text
+from tinygen.cli import bench, data, demo, info, text
 from tinygen.cli.common import Parser, eprint
 from tinygen.run import EXIT_INTERRUPTED
 from tinygen.version import __version__
 
-COMMANDS = (text, data, info)
+COMMANDS = (demo, text, data, bench, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

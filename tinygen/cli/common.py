@@ -23,11 +23,11 @@ class Parser(argparse.ArgumentParser):
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that every training command has."""
-    parser.add_argument("--out", "-o", type=Path, metavar="PATH", help="run directory (default runs/<command>-<number>)")
+    parser.add_argument("--out", "-o", type=Path, metavar="PATH", help="run directory (default runs/COMMAND-NUMBER)")
     parser.add_argument("--resume", action="store_true", help="go on exactly with the run in --out")
     parser.add_argument("--init-from", type=Path, metavar="FILE", help="start from these weights (safetensors)")
     parser.add_argument("--device", help="cpu, cuda, cuda:N or auto (default TINYGEN_DEVICE, else auto)")
-    parser.add_argument("--dry-run", action="store_true", help="a few steps in a temporary place, to see that all works")
+    parser.add_argument("--dry-run", action="store_true", help="a few steps in a temporary place, to see if all works")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--seed", type=int, help="of all random numbers (default TINYGEN_SEED, else 0)")
     parser.add_argument("--max-steps", type=int, metavar="N", help="end the run after N steps in all")

@@ -24,7 +24,8 @@ def _list(arguments: argparse.Namespace) -> int:
         here = "here" if all(cached(name)) else "not here"
         size = sum(remote.size for remote in files) / 1e6
         print(f"{name:<16} {size:6.1f} MB  {here:<9} {files[0].text}")
-    print(f"{'python-docs':<16} {'':>9}  {'here':<9} the language reference that comes with Python; varies with its version")
+    text = "the language reference that comes with Python; varies with its version"
+    print(f"{'python-docs':<16} {'':>9}  {'here':<9} {text}")
     return 0
 
 

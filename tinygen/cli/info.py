@@ -12,7 +12,6 @@ from typing import Any
 from tinygen.backend import cuda_problem
 from tinygen.data.download import cache_dir
 from tinygen.version import __version__
-from tinygen_ops import compile as compiler
 from tinygen_ops import registry
 
 PACKAGES = ("numpy", "numba", "llvmlite", "cupy", "pillow", "safetensors", "pooch", "h5py", "tqdm")
@@ -47,13 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"environment: {', '.join(set_) or 'nothing set'}")
     print(f"data cache: {cache_dir()}")
     print(f"kernels: mode {registry.mode()}")
-    reason = registry.numba_problem()
-    if reason:
-        print(f"  Numba is off: {reason}")
+    machine = registry.machine()
+    if machine is None:
+        print(f"  Numba is off: {registry.numba_problem()}")
     else:
-        print(f"  threading layer: {compiler.threading_layer()}")
-        print(f"  compiled for: {compiler.cpu_target()}")
-        print(f"  compiled code: {compiler.cache_folder()}")
-    for kernel in registry.available():
-        print(f"  {kernel}")
+        print(f"  threads: {machine.threads}, threading layer: {machine.threading_layer}")
+        print(f"  compiled for {machine.cpu} (by {machine.target_from}), vectors of {machine.width} float32")
+        print(f"  compiled code is kept in {machine.cache_folder}")
+    for name, variants, runs, why in registry.available():
+        print(f"  {name:<22} {runs:<10} of {', '.join(variants)}: {why}")
     return 0

@@ -8,20 +8,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tinygen.charts import bar_panels
 from tinygen.cli.common import add_training_options, device_of, seed_of, write_picture
 from tinygen.data.text import TEXTS
 from tinygen.generators import text
 from tinygen.random import Generator
 from tinygen.run import Run, new_run_path
 
-FIGURE_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
-FIGURE_BARS = 28
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("text", help="text with an LSTM: train, sample, temperature", description=text.__doc__)
+    told = "text with an LSTM: train, sample, temperature"
+    parser = subparsers.add_parser("text", help=told, description=text.__doc__)
     commands = parser.add_subparsers(dest="subcommand", required=True, metavar="train|sample|temperature")
     _add_train(commands)
     _add_sample(commands)
@@ -90,7 +87,7 @@ def _add_sample(commands: Any) -> None:
     parser = commands.add_parser("sample", help="let a model write")
     _add_run(parser)
     parser.add_argument("--length", type=int, default=400, metavar="N", help="characters to write (400)")
-    parser.add_argument("--temperature", type=float, default=0.5, metavar="T", help="below 1 bolder, above stranger (0.5)")
+    parser.add_argument("--temperature", type=float, default=0.5, metavar="T", help="below 1 safer, above wilder (0.5)")
     parser.add_argument("--top-k", type=int, default=0, metavar="K", help="draw from the K likeliest only")
     parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="draw from the likeliest that make up P")
     parser.add_argument("--greedy", action="store_true", help="always take the likeliest")
@@ -136,13 +133,6 @@ def _add_temperature(commands: Any) -> None:
 
 
 def _temperature(arguments: argparse.Namespace) -> int:
-    model, vocabulary, prompt, tokens = _model_and_prompt(arguments)
-    p = text.next_distribution(model, tokens)
-    order = p.argsort()[::-1][:FIGURE_BARS]
-    names = {" ": "space", "\n": "line"}
-    # Pillow's own font has the ASCII letters only
-    shown = [names.get(c, c if c.isascii() else f"U+{ord(c):X}") for c in (vocabulary.characters[i] for i in order)]
-    panels = [(f"temperature {t}", text.at_temperature(p, t)[order]) for t in FIGURE_TEMPERATURES]
-    title = f"The {len(order)} likeliest characters after {prompt[-40:]!r}"
-    write_picture(bar_panels(title, shown, panels), arguments.out)
+    model, vocabulary, prompt, _ = _model_and_prompt(arguments)
+    write_picture(text.temperature_figure(model, vocabulary, prompt), arguments.out)
     return 0

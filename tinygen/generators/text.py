@@ -32,6 +32,7 @@ import numpy as np
 
 from tinygen import nn, optim
 from tinygen.backend import check_device, to_device
+from tinygen.charts import bar_panels
 from tinygen.data import DataLoader, Vocabulary, Windows, load_text
 from tinygen.io import load
 from tinygen.modes import no_grad
@@ -45,6 +46,8 @@ from tinygen_ops.lstm import lstm_sample
 COMMAND = "text train"
 TEMPERATURES = (0.2, 0.5, 1.0, 1.2)
 SAMPLE_LENGTH = 400
+FIGURE_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the chapter's figure 8.2
+FIGURE_BARS = 28
 
 # The mean loss of an epoch in the book's companion notebook (Nietzsche, 2017).
 PUBLISHED = {1: 1.9895, 2: 1.6382, 3: 1.5460, 4: 1.4973, 5: 1.4682, 10: 1.3947, 20: 1.3391, 30: 1.3154, 40: 1.3098}
@@ -611,3 +614,18 @@ def at_temperature(p: np.ndarray, temperature: float) -> np.ndarray:
         logs = np.log(p) / temperature
     q = np.exp(logs - logs.max())
     return q / q.sum()
+
+
+def temperature_figure(model: CharLSTM, vocabulary: Vocabulary, prompt: str, width: int = 1200) -> Any:
+    """Draw the chapter's figure 8.2: the next character's distribution after ``prompt``, at six temperatures.
+
+    Returns:
+        A Pillow image; it shows the likeliest characters only.
+    """
+    p = next_distribution(model, vocabulary.encode(prompt, "prompt"))
+    order = p.argsort()[::-1][:FIGURE_BARS]
+    names = {" ": "space", "\n": "line"}
+    # Pillow's own font has the ASCII letters only
+    shown = [names.get(c, c if c.isascii() else f"U+{ord(c):X}") for c in (vocabulary.characters[i] for i in order)]
+    panels = [(f"temperature {t}", at_temperature(p, t)[order]) for t in FIGURE_TEMPERATURES]
+    return bar_panels(f"The {len(order)} likeliest characters after {prompt[-40:]!r}", shown, panels, width)

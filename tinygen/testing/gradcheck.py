@@ -142,25 +142,30 @@ def gradgradcheck(
     The gradient with respect to each input alone, recorded with ``create_graph=True``, is checked as a function of
     all inputs and of the cotangents. Arguments, result and errors as :func:`gradcheck`.
     """
-    inputs = _checked(inputs)
-    for function_of_all, extended, label in second_order(function, inputs, seed, name):
-        gradient_error(
-            function_of_all, extended, eps=eps, rtol=rtol, atol=atol, directions=directions, full=full, seed=seed, name=label
-        )
+    second_gradient_error(
+        function, inputs, eps=eps, rtol=rtol, atol=atol, directions=directions, full=full, seed=seed, name=name
+    )
     return True
 
 
-def second_order(
-    function: Callable[..., Any], inputs: Sequence[Tensor], seed: int = 0, name: str | None = None
-) -> list[tuple[Callable[..., Any], list[Tensor], str]]:
-    """Return for each input with a gradient: its gradient as a function, what that takes, and a name.
+def second_gradient_error(
+    function: Callable[..., Any],
+    inputs: Tensor | Sequence[Tensor],
+    *,
+    seed: int = 0,
+    name: str | None = None,
+    **how: Any,
+) -> float:
+    """Do what :func:`gradgradcheck` does, and return the largest error found, as :func:`gradient_error`."""
+    inputs = _checked(inputs)
+    functions = _gradient_functions(function, inputs, seed, name or getattr(function, "__name__", "function"))
+    return max(gradient_error(f, extended, seed=seed, name=label, **how) for f, extended, label in functions)
 
-    Args:
-        function: as in :func:`gradcheck`.
-        inputs: Tensors.
-        seed: of the cotangents.
-        name: what to call ``function``.
-    """
+
+def _gradient_functions(
+    function: Callable[..., Any], inputs: list[Tensor], seed: int, name: str
+) -> list[tuple[Callable[..., Any], list[Tensor], str]]:
+    """For each input with a gradient: that gradient as a function, the inputs it takes (cotangents too), a name."""
     rng = np.random.default_rng([seed, 2])
     outputs = _differentiable(function(*inputs))
     count = len(inputs)
@@ -174,9 +179,8 @@ def second_order(
 
         return gradient
 
-    label = name or getattr(function, "__name__", "function")
     checked = [i for i, x in enumerate(inputs) if x.requires_grad]
-    return [(gradient_of(i), [*inputs, *cotangents], f"{label}, gradient of input {i}") for i in checked]
+    return [(gradient_of(i), [*inputs, *cotangents], f"{name}, gradient of input {i}") for i in checked]
 
 
 def gradient_error(
@@ -191,7 +195,7 @@ def gradient_error(
     seed: int = 0,
     name: str | None = None,
 ) -> float:
-    """Do what :func:`gradcheck` does, and return the largest error found, as a share of what is allowed (0 to 1)."""
+    """Do what :func:`gradcheck` does, and return the largest error found, scaled so that ``rtol`` is the limit."""
     inputs = _checked(inputs)
     name = name or getattr(function, "__name__", "function")
     check = _Check(function, inputs, eps, rtol, atol, np.random.default_rng(seed), name)
@@ -212,7 +216,7 @@ def gradient_error(
     for i, (x, copy) in enumerate(zip(inputs, before, strict=True)):
         if not np.array_equal(_host(x), copy, equal_nan=copy.dtype.kind == "f"):
             raise GradcheckError(f"{name}: input {i} was changed")
-    return worst
+    return worst * rtol
 
 
 class _Check:

@@ -1,0 +1,5 @@
+"""The measurements of ``tinygen bench``: its own kernels, whole steps, and PyTorch beside them.
+
+``measure`` lists the rows; ``process`` lets two processes take turns; ``worker`` is one of them; ``workloads`` is
+tinygen's side of each row and ``torch_peer`` PyTorch's; ``table`` prints.
+"""

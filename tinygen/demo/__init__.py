@@ -1,0 +1,11 @@
+"""What ``tinygen demo`` shows: one part for each generator, and the page that they make together."""
+
+from __future__ import annotations
+
+from tinygen.demo import text
+from tinygen.demo.part import Part, Stopped
+
+# Each is a module with ``run(folder, say) -> Part``; they run, and stand on the page, in this order.
+PARTS = (text,)
+
+__all__ = ["PARTS", "Part", "Stopped"]
