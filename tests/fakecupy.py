@@ -166,7 +166,9 @@ class _Call:
         self.function = function
 
     def __call__(self, *args, **kwargs):
-        if self.function in (np.broadcast_to, np.flip, np.transpose, np.reshape) and isinstance(args[0], ndarray):
+        if self.function in (np.broadcast_to, np.flip, np.transpose, np.reshape) and isinstance(
+            args[0], ndarray
+        ):
             return args[0]._view(self.function(*_inside(args), **_inside(kwargs)))
         return _outside(self.function(*_inside(args), **_inside(kwargs)))
 

@@ -44,6 +44,7 @@ class Tensor:
     @data.setter
     def data(self, array: Any) -> None:
         self._data = array._data if isinstance(array, Tensor) else make_array(array, copy=False)
+        expose(self._data)  # whoever gave the array still has it
 
     @property
     def requires_grad(self) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 import tinygen as tg
 from tinygen.autograd import Function, Node, grad
+from tinygen.ops.rnn import lstm
 from tinygen.testing import assert_close, gradcheck, gradgradcheck
 
 ROOT = Path(__file__).parents[2]
@@ -313,7 +314,10 @@ def test_grad_visits_only_what_lies_between():
         def backward(ctx, gy):
             x, w = ctx.saved
             visited.append(list(ctx.needs_input_grad))
-            return tuple(g if wanted else None for g, wanted in zip((gy * w, gy * x), ctx.needs_input_grad, strict=True))
+            return tuple(
+                g if wanted else None
+                for g, wanted in zip((gy * w, gy * x), ctx.needs_input_grad, strict=True)
+            )
 
     x, w = leaf(2.0), leaf(3.0)
     y = Watched.apply(Watched.apply(x * 1.0, w), w * 1.0)
@@ -332,7 +336,10 @@ def test_second_order_sees_inputs_whose_gradient_was_not_asked_for():
     (gx,) = grad((x * w * w).sum(), x, create_graph=True)  # w**2
     (gw,) = grad((gx * gx).sum(), w)  # 4 w**3
     assert numbers(gw) == [108.0, 500.0]
-    m, v = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True), tg.tensor([[1.0], [1.0]], requires_grad=True)
+    m, v = (
+        tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True),
+        tg.tensor([[1.0], [1.0]], requires_grad=True),
+    )
     (gv,) = grad(tg.tanh(m @ v).sum(), v, create_graph=True)
     (gv * gv).sum().backward()
     assert m.grad is not None
@@ -350,6 +357,18 @@ def test_third_order():
     for _ in range(3):
         (y,) = grad(y, t, create_graph=True)
         np.testing.assert_allclose(y.item(), np.exp(0.3), rtol=1e-12)
+
+
+def test_second_order_of_a_fused_op_whose_inputs_depend_on_one_another():
+    """Partial derivatives: the path from c through tanh(c) is no part of d(lstm)/dc."""
+    rng = np.random.default_rng(0)
+    x, w_ih, w_hh = (tg.tensor(rng.standard_normal(s)) for s in [(2, 2, 3), (8, 3), (8, 2)])
+
+    def through(c):
+        return lstm(x, tg.tanh(c), c, w_ih, w_hh * c.sum())[0]
+
+    gradcheck(through, tg.tensor(rng.standard_normal((2, 2)), requires_grad=True), full=True)
+    gradgradcheck(through, tg.tensor(rng.standard_normal((2, 2)), requires_grad=True), full=True)
 
 
 def test_backward_with_create_graph():
@@ -457,7 +476,9 @@ def test_data_that_is_replaced_stays_what_it_was_to_the_graph():
     assert numbers(x.grad) == [2.0, 4.0]
     y = (x * x).sum()
     x.data = np.array([1.0, 1.0])
-    with pytest.raises(RuntimeError, match=WRITTEN):  # the second derivative belongs to a leaf that is another now
+    with pytest.raises(
+        RuntimeError, match=WRITTEN
+    ):  # the second derivative belongs to a leaf that is another now
         y.backward(create_graph=True)
 
 
@@ -500,6 +521,15 @@ def test_writes_through_from_numpy():
         z.sum().backward()
     (w * c).sum().backward()
     assert numbers(w.grad) == [1.0, 4.0]
+
+
+def test_writes_into_an_array_that_was_put_in():
+    array, x = np.array([3.0, 4.0]), leaf(1.0, 2.0)
+    x.data = array
+    y = x * x
+    array[0] = 9.0
+    with pytest.raises(RuntimeError, match=WRITTEN):
+        y.sum().backward()
 
 
 def test_tensor_copies_what_it_is_given():
@@ -649,12 +679,17 @@ class NaNBackwards(Function):
 
 def test_detect_anomaly():
     x = leaf(-1.0, 4.0)
-    with tg.autograd.detect_anomaly(), pytest.raises(RuntimeError, match=r"NaN was born in the forward of Sqrt.*\(2,\)"):
+    with (
+        tg.autograd.detect_anomaly(),
+        pytest.raises(RuntimeError, match=r"NaN was born in the forward of Sqrt.*\(2,\)"),
+    ):
         tg.sqrt(x)
     z = leaf(0.0)
     with tg.autograd.detect_anomaly():
         y = NaNBackwards.apply(z)
-        with pytest.raises(RuntimeError, match=r"NaN was born in the backward of NaNBackwards[\s\S]*test_autograd"):
+        with pytest.raises(
+            RuntimeError, match=r"NaN was born in the backward of NaNBackwards[\s\S]*test_autograd"
+        ):
             y.sum().backward()
         y = tg.sqrt(z) * 0.0  # the gradient 0 meets an infinite slope
         with pytest.raises(RuntimeError, match="in the backward of Sqrt"):
@@ -682,7 +717,9 @@ def test_requires_grad():
         tg.arange(3).requires_grad_()
     with pytest.raises(RuntimeError, match="use .detach"):
         y.numpy()
-    assert not hasattr(tg.Tensor, "register_hook")  # there are none: a Function does the same, and shows in the graph
+    assert not hasattr(
+        tg.Tensor, "register_hook"
+    )  # there are none: a Function does the same, and shows in the graph
 
 
 def test_integers_carry_no_gradient():
@@ -791,7 +828,9 @@ def test_results_do_not_depend_on_the_hash_seed():
     outputs = set()
     for seed in ("0", "1", "42"):
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
-        outputs.add(subprocess.run([sys.executable, "-c", PROGRAM], env=env, check=True, capture_output=True).stdout)
+        outputs.add(
+            subprocess.run([sys.executable, "-c", PROGRAM], env=env, check=True, capture_output=True).stdout
+        )
     assert len(outputs) == 1
     assert b"None" not in outputs.pop()
 

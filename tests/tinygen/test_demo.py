@@ -23,7 +23,8 @@ def small(tmp_path, monkeypatch):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text(CORPUS)
     settings = text.settings_for(
-        "tuned", data=str(corpus), units=16, window=12, batch_size=16, epochs=2, val_fraction=0.1, log_every=4, save_every=4
+        "tuned", data=str(corpus), units=16, window=12, batch_size=16, epochs=2, val_fraction=0.1, log_every=4,
+        save_every=4,
     )
     part = SimpleNamespace(run=lambda folder, say: demo.text.run(folder, say, settings))
     monkeypatch.setattr(demo, "PARTS", (part,))
@@ -136,7 +137,9 @@ def test_the_curve_undoes_the_running_mean():
     assert _between_rows(rows) == [(2, sum(losses[:2]) / 2), (4, sum(losses[2:4]) / 2), (6, sum(losses[4:]) / 2)]
 
 
-@pytest.mark.parametrize(("end", "expected"), [(4.5, [0, 1, 2, 3, 4]), (1380, [0, 500, 1000]), (0.07, [0, 0.02, 0.04, 0.06])])
+@pytest.mark.parametrize(
+    ("end", "expected"), [(4.5, [0, 1, 2, 3, 4]), (1380, [0, 500, 1000]), (0.07, [0, 0.02, 0.04, 0.06])]
+)
 def test_ticks_are_round_numbers(end, expected):
     assert page.ticks(end) == expected
 

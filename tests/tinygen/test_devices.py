@@ -13,7 +13,9 @@ F32 = np.dtype(np.float32)
 
 
 def those(condition):
-    return pytest.mark.parametrize("op", [pytest.param(r, id=name) for name, r in RECORDS.items() if condition(r)])
+    return pytest.mark.parametrize(
+        "op", [pytest.param(r, id=name) for name, r in RECORDS.items() if condition(r)]
+    )
 
 
 def on(device, op, sample, dtype=F32):

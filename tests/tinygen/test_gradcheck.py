@@ -45,7 +45,9 @@ def test_right_gradients_pass():
 WRONG = {
     "a factor": function(lambda x: x * x, lambda x, gy: gy * x),
     "a sign": function(lambda x: x * x, lambda x, gy: -2 * x * gy),
-    "one element": function(lambda x: x * 1, lambda x, gy: gy * tg.tensor([[1.0] * 4, [1, 1, 1.001, 1], [1.0] * 4])),
+    "one element": function(
+        lambda x: x * 1, lambda x, gy: gy * tg.tensor([[1.0] * 4, [1, 1, 1.001, 1], [1.0] * 4])
+    ),
     "permuted": function(lambda x: x * 1, lambda x, gy: gy.flip(1)),
     "zero": function(lambda x: x * 1, lambda x, gy: gy * 0),
     "nan": function(lambda x: x * 1, lambda x, gy: gy * float("nan")),
@@ -78,7 +80,9 @@ def test_the_message_says_where():
 
 
 def test_wrong_second_derivatives_are_found():
-    constant = function(lambda x: x**3, lambda x, gy: gy * (3 * x.detach() * x.detach()))  # forgets that x matters
+    constant = function(
+        lambda x: x**3, lambda x, gy: gy * (3 * x.detach() * x.detach())
+    )  # forgets that x matters
     assert gradcheck(constant, leaf())
     with pytest.raises(GradcheckError, match="gradient of input 0: gradient of input 0"):
         gradgradcheck(constant, leaf())
@@ -86,6 +90,13 @@ def test_wrong_second_derivatives_are_found():
     assert gradcheck(hidden, leaf())
     with pytest.raises(GradcheckError, match="gradient of input 0: gradient of input 1"):
         gradgradcheck(hidden, leaf())
+
+
+def test_a_recorded_gradient_that_differs_is_found():
+    differs = function(lambda x: x * 2, lambda x, gy: gy * (3 if tg.is_grad_enabled() else 2))
+    assert gradcheck(differs, leaf())
+    with pytest.raises(GradcheckError, match="changes when it is recorded"):
+        gradgradcheck(differs, leaf())
 
 
 def test_changed_inputs_are_found():
@@ -104,7 +115,9 @@ def test_memory_with_gaps_is_tried():
         return x * float(flat.reshape(-1)[1])
 
     with pytest.raises(GradcheckError, match="if memory has gaps"):
-        gradcheck(reads_memory, tg.tensor(np.arange(12.0).reshape(3, 4) / 7, requires_grad=True), directions=0)
+        gradcheck(
+            reads_memory, tg.tensor(np.arange(12.0).reshape(3, 4) / 7, requires_grad=True), directions=0
+        )
 
 
 def test_what_cannot_be_checked():
@@ -190,7 +203,9 @@ def test_command_with_an_unknown_order(order):
 
 
 def test_command_fails_where_a_gradient_is_wrong(monkeypatch, capsys):
-    wrong = RECORDS["tanh"].__class__(**{**RECORDS["square"].__dict__, "name": "wrong", "function": WRONG["a factor"]})
+    wrong = RECORDS["tanh"].__class__(
+        **{**RECORDS["square"].__dict__, "name": "wrong", "function": WRONG["a factor"]}
+    )
     monkeypatch.setitem(RECORDS, "wrong", wrong)
     assert run("wrong", "tanh") == 1
     out = capsys.readouterr().out

@@ -48,7 +48,8 @@ LAZY = {
     ("tinygen.data.text", "pydoc_data.topics"),  # 700 KB of text
 }
 PUBLIC = {"tinygen"} | {
-    f"tinygen.{name}" for name in "autograd nn optim io data testing models generators run random backend".split()
+    f"tinygen.{name}"
+    for name in "autograd nn optim io data testing models generators run random backend".split()
 }
 
 
@@ -81,7 +82,11 @@ def imports(module, source, modules):
             elif isinstance(child, ast.ImportFrom):
                 base = child.module or ""
                 if child.level:  # from . import x
-                    package = module.split(".") if module in modules and is_package(module) else module.split(".")[:-1]
+                    package = (
+                        module.split(".")
+                        if module in modules and is_package(module)
+                        else module.split(".")[:-1]
+                    )
                     package = package[: len(package) - child.level + 1]
                     base = ".".join([*package, *([child.module] if child.module else [])])
                 for alias in child.names:
@@ -132,7 +137,12 @@ def problems(modules, known=PACKAGES):
             lazy = (module, target) in LAZY
             if target == "?" and not lazy:
                 found.append(f"{where}: computed, outside of __getattr__")
-            elif not lazy and function is not None and top not in HEAVY and not (module == PEER and top == "torch"):
+            elif (
+                not lazy
+                and function is not None
+                and top not in HEAVY
+                and not (module == PEER and top == "torch")
+            ):
                 found.append(f"{where}: inside {function}()")
             if top in ("tinygen", "tinygen_ops"):
                 if layer(target) > layer(module):
@@ -193,7 +203,11 @@ def test_examples():
 def test_benchmarks():
     """Benchmarks may use the kernels and PyTorch, but nothing uses benchmarks or tests."""
     for module, source in PACKAGES.items():
-        assert not [t for t, _, _ in imports(module, source, PACKAGES) if t.partition(".")[0] in ("benchmarks", "tests")]
+        assert not [
+            t
+            for t, _, _ in imports(module, source, PACKAGES)
+            if t.partition(".")[0] in ("benchmarks", "tests")
+        ]
 
 
 # The checker finds what it should --------------------------------------------------------------------------------------
@@ -233,7 +247,10 @@ def test_violations_are_found(module, source, message):
         ("tinygen.nn.x", "from tinygen.ops.shape import cat\nfrom tinygen import io\nimport tinygen as tg"),
         ("tinygen.nn.x", "def f():\n    import numba\n    from PIL import Image"),
         (PEER, "import torch\ndef f():\n    import torch"),
-        ("tinygen.nn.x", "import importlib\ndef __getattr__(name):\n    return importlib.import_module(name)"),
+        (
+            "tinygen.nn.x",
+            "import importlib\ndef __getattr__(name):\n    return importlib.import_module(name)",
+        ),
     ],
 )
 def test_what_is_allowed(module, source):
@@ -251,14 +268,21 @@ def test_cycles_are_found():
 def test_example_violations_are_found():
     good = "import json\nimport numpy as np\nimport tinygen as tg\nfrom tinygen import nn\nfrom tinygen.nn import functional as F"
     assert not example_problems("good", good)
-    for bad in ("import tinygen_ops", "from tinygen.tensor import Tensor", "from tinygen.ops._inputs import pair", "import torch"):
+    for bad in (
+        "import tinygen_ops",
+        "from tinygen.tensor import Tensor",
+        "from tinygen.ops._inputs import pair",
+        "import torch",
+    ):
         assert example_problems("bad", bad), bad
 
 
 # What an import loads ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("package", ["tinygen", "tinygen_ops", "tinygen.nn", "tinygen.optim", "tinygen.testing", "tinygen.io"])
+@pytest.mark.parametrize(
+    "package", ["tinygen", "tinygen_ops", "tinygen.nn", "tinygen.optim", "tinygen.testing", "tinygen.io"]
+)
 def test_import_is_light(package):
     code = f"import {package}, sys; print(*sorted({HEAVY!r} & set(sys.modules)))"
     if package == "tinygen":

@@ -22,7 +22,9 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def those(condition):
     """Run a test for every op whose record meets the condition."""
-    return pytest.mark.parametrize("op", [pytest.param(r, id=name) for name, r in RECORDS.items() if condition(r)])
+    return pytest.mark.parametrize(
+        "op", [pytest.param(r, id=name) for name, r in RECORDS.items() if condition(r)]
+    )
 
 
 BY_OP = those(lambda record: True)
@@ -111,7 +113,9 @@ def test_values_types_shapes(op, device):
                 assert result.device == device, label
                 assert_close(result.to("cpu"), reference, scale=op.scale, message=label)
             for t, copy in zip(tensors, before, strict=True):
-                np.testing.assert_array_equal(t.to("cpu").detach().numpy(), copy, err_msg=f"{label}: input changed")
+                np.testing.assert_array_equal(
+                    t.to("cpu").detach().numpy(), copy, err_msg=f"{label}: input changed"
+                )
 
 
 @BY_OP
@@ -124,7 +128,9 @@ def test_errors(op):
         assert "\n" not in str(caught.value)
 
 
-@those(lambda record: hasattr(tg.Tensor, record.name) and record.name != "where")  # the method's condition is second
+@those(
+    lambda record: hasattr(tg.Tensor, record.name) and record.name != "where"
+)  # the method's condition is second
 def test_methods_are_the_functions(op):
     for sample in op.calls():
         args = sample.with_arrays(sample.tensors(F32))
@@ -144,9 +150,13 @@ def test_drawn_shapes(op, device):
         sample = op.by_shape(np.random.default_rng(seed), tuple(shape))
         results = results_of(op.on_tensors(sample)(*sample.tensors(F64, device)))
         for result, reference in zip(results, op.expected(sample, F64), strict=True):
-            assert_close(result.to("cpu"), reference, scale=op.scale, message=f"{op.name} {shape} {sample.settings}")
+            assert_close(
+                result.to("cpu"), reference, scale=op.scale, message=f"{op.name} {shape} {sample.settings}"
+            )
         if op.order and sample.arrays[0].size <= 64:
-            gradient_error(op.on_tensors(sample), sample.tensors(F64, device), name=f"{op.name} {shape}", directions=1)
+            gradient_error(
+                op.on_tensors(sample), sample.tensors(F64, device), name=f"{op.name} {shape}", directions=1
+            )
 
     check()
 
@@ -217,7 +227,9 @@ def test_freed_without_the_collector(op, device):
         alive = [weakref.ref(t) for t in (*tensors, *results)]
         if order:
             leaves = [t for t in tensors if t.requires_grad]
-            first = tg.autograd.grad(results, leaves, seeds_for(results), create_graph=order > 1, allow_unused=True)
+            first = tg.autograd.grad(
+                results, leaves, seeds_for(results), create_graph=order > 1, allow_unused=True
+            )
             flowing = [g for g in first if g is not None and g.requires_grad]
             alive += [weakref.ref(g) for g in first if g is not None]
             if flowing:
@@ -243,7 +255,9 @@ def test_kernel_forms_agree(op):
         values, first, second = {}, {}, {}
         for mode in ("reference", "numba"):
             with tinygen_ops.registry.use(mode):
-                values[mode] = [r.detach().numpy() for r in results_of(op.on_tensors(sample)(*sample.tensors(F32)))]
+                values[mode] = [
+                    r.detach().numpy() for r in results_of(op.on_tensors(sample)(*sample.tensors(F32)))
+                ]
                 first[mode] = gradients(op, sample, F32, "cpu")
                 second[mode] = gradients(op, sample, F32, "cpu", order=2) if small(sample) else []
         for what, found in (("value", values), ("gradient", first), ("second derivative", second)):
@@ -251,7 +265,13 @@ def test_kernel_forms_agree(op):
                 assert (a is None) == (b is None), f"{label}: {what} {i}"
                 if a is not None:
                     size = float(np.abs(b).max(initial=0.0))
-                    assert_close(a, b, atol=2e-6 * op.scale * max(1.0, size), scale=op.scale, message=f"{label}: {what} {i}")
+                    assert_close(
+                        a,
+                        b,
+                        atol=2e-6 * op.scale * max(1.0, size),
+                        scale=op.scale,
+                        message=f"{label}: {what} {i}",
+                    )
 
 
 # PyTorch -------------------------------------------------------------------------------------------------------------
@@ -280,7 +300,9 @@ def test_values_against_torch(op, torch):
             if not sample.against_torch:
                 continue
             label = f"against torch: {described(op, number, sample, dtype)}"
-            theirs = results_of(function(*sample.with_arrays(in_torch(torch, sample, dtype)), **sample.settings))
+            theirs = results_of(
+                function(*sample.with_arrays(in_torch(torch, sample, dtype)), **sample.settings)
+            )
             ours = results_of(op.on_tensors(sample)(*sample.tensors(dtype)))
             assert len(ours) == len(theirs), label
             for a, b in zip(ours, theirs, strict=True):

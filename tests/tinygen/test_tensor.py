@@ -165,7 +165,13 @@ def test_promotion_against_torch(name, torch):
 
 
 def apply(library, name, a, b):
-    symbols = {"add": operator.add, "mul": operator.mul, "div": operator.truediv, "pow": operator.pow, "equal": operator.eq}
+    symbols = {
+        "add": operator.add,
+        "mul": operator.mul,
+        "div": operator.truediv,
+        "pow": operator.pow,
+        "equal": operator.eq,
+    }
     if name == "where":
         condition = library.tensor([True, False])
         return library.where(condition, a, b)
@@ -202,7 +208,15 @@ def test_casts_carry_gradients():
 
 def test_properties():
     x = tg.zeros(2, 3)
-    assert (x.shape, x.ndim, x.dim(), x.size(), x.size(1), x.numel(), len(x)) == ((2, 3), 2, 2, (2, 3), 3, 6, 2)
+    assert (x.shape, x.ndim, x.dim(), x.size(), x.size(1), x.numel(), len(x)) == (
+        (2, 3),
+        2,
+        2,
+        (2, 3),
+        3,
+        6,
+        2,
+    )
     assert x.device == "cpu"
     assert x.grad is None
     assert x.grad_fn is None

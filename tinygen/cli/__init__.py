@@ -10,6 +10,7 @@ from tinygen.cli import bench, data, demo, info, text
 from tinygen.cli.common import Parser, eprint
 from tinygen.run import EXIT_INTERRUPTED
 from tinygen.version import __version__
+from tinygen_ops.registry import mode as kernel_mode
 
 COMMANDS = (demo, text, data, bench, info)
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_parser(subparsers)
     arguments = parser.parse_args(argv)
     try:
+        kernel_mode()  # a wrong TINYGEN_KERNELS is told before anything is written
         return arguments.run(arguments)
     except BrokenPipeError:  # the reader of our output has gone (tinygen ... | head): nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -37,8 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         eprint("tinygen: interrupted")
         return EXIT_INTERRUPTED
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, MemoryError) as error:
         if os.environ.get("TINYGEN_DEBUG"):
             raise
-        eprint(f"tinygen: {error}")
+        eprint(f"tinygen: {_line(error)}")
         return 2
+
+
+def _line(error: Exception) -> str:
+    """What to say of an error: an OSError's own words begin with its number."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}" if str(error) else "not enough memory"
+    if isinstance(error, OSError) and error.strerror:
+        return f"`{error.filename}`: {error.strerror}" if error.filename else error.strerror
+    return str(error)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
+
+from tinygen.io import write_atomically
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,13 +67,13 @@ def write_picture(image: Any, path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise ValueError(f"`--out` is {str(path)!r}; a picture's name must end in .png")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(temporary, format="PNG")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot make the folder `{path.parent}`: {error.strerror}") from error
+    write_atomically(path, [buffer.getvalue()])
     print(path)
 
 

@@ -15,7 +15,9 @@ def add_parser(subparsers: Any) -> None:
     """Add the command."""
     parser = subparsers.add_parser("gradcheck", help="every op's gradient against finite differences")
     parser.add_argument("ops", nargs="*", metavar="OP", help="names of ops (default: all)")
-    parser.add_argument("--order", default="1,2", metavar="N", help="orders of derivative: 1, 2 or 1,2 (default)")
+    parser.add_argument(
+        "--order", default="1,2", metavar="N", help="orders of derivative: 1, 2 or 1,2 (default)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -56,17 +56,19 @@ def _add_train(commands: Any) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     names = {f.name for f in fields(text.Settings)}
     given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
-    if (seed := seed_of(arguments)) is not None:
-        given["seed"] = seed
+    init_from = arguments.init_from
     if arguments.resume and arguments.out is None:
         raise ValueError("--resume needs --out, the run to go on with")
     if arguments.resume and (arguments.out / "config.json").is_file():
         # what is not said again is as it was
         stored = Run.open(arguments.out, text.COMMAND).settings
         settings = text.Settings(**{k: v for k, v in stored.items() if k in names} | given)
+        init_from = init_from or stored["init_from"]
     else:
+        if (seed := seed_of(arguments)) is not None:
+            given["seed"] = seed
         settings = text.settings_for(given.pop("preset", "tuned"), **given)
-    options = {"device": device_of(arguments), "init_from": arguments.init_from, "quiet": arguments.quiet}
+    options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
     if arguments.dry_run:
         with tempfile.TemporaryDirectory() as folder:
             changes = {"max_steps": 3, "sample_every": 3}

@@ -122,6 +122,8 @@ class Settings:
         for name, low in at_least.items():
             if getattr(self, name) < low:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; it must be at least {low}")
+        if self.seed >= 2**56:
+            raise ValueError(f"`seed` is {self.seed}; it must be below 2**56")
         if not 0 <= self.val_fraction < 1:
             raise ValueError(f"`val_fraction` is {self.val_fraction}; it must be from 0 to below 1")
         if not 0 <= self.dropout < 1:
@@ -477,7 +479,7 @@ def train(
     say = (lambda line: None) if quiet else say
     text = load_text(settings.data, report=say)
     trainer = Trainer(settings, text, check_device(device))
-    if init_from is not None:
+    if init_from is not None and not resume:  # here, so that a wrong file leaves nothing half-written
         start_from(trainer.model, init_from)
     # The vocabulary is kept for sampling; with the text's checksum it also tells another text on resuming.
     kept = asdict(settings) | {
@@ -497,6 +499,8 @@ def train(
                 say(f"{run.path}: finished already, at step {trainer.step}")
                 return 0
             say(f"{run.path}: going on from step {trainer.step} of {trainer.last_step}")
+        elif resume and init_from is not None:
+            start_from(trainer.model, init_from)
         return _loop(trainer, run, quiet, say)
 
 
@@ -567,9 +571,10 @@ def start_from(model: nn.Module, path: str | Path) -> None:
     Raises:
         ValueError: if they belong to another model.
     """
+    weights = load(path)
     try:
-        model.load_state_dict(load(path))
-    except KeyError as error:
+        model.load_state_dict(weights)
+    except (KeyError, ValueError) as error:
         raise ValueError(f"`init_from` is {str(path)!r}, which holds other weights: {error.args[0]}") from None
 
 

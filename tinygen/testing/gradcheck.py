@@ -27,7 +27,9 @@ TOLERANCES: dict[Any, tuple[float, float]] = {
     np.dtype(np.float16): (4e-3, 2e-3),
 }
 
-_SHOWN = 4096  # a failed check looks for the worst element by moving one at a time, in inputs of at most this size
+_SHOWN = (
+    4096  # a failed check looks for the worst element by moving one at a time, in inputs of at most this size
+)
 
 
 class GradcheckError(AssertionError):
@@ -120,7 +122,15 @@ def gradcheck(
         TypeError: if an input to check is not float64, or none is to be checked.
     """
     gradient_error(
-        function, inputs, eps=eps, rtol=rtol, atol=atol, directions=directions, full=full, seed=seed, name=name
+        function,
+        inputs,
+        eps=eps,
+        rtol=rtol,
+        atol=atol,
+        directions=directions,
+        full=full,
+        seed=seed,
+        name=name,
     )
     return True
 
@@ -140,10 +150,19 @@ def gradgradcheck(
     """Compare the second derivatives of ``function`` with finite differences of its gradient.
 
     The gradient with respect to each input alone, recorded with ``create_graph=True``, is checked as a function of
-    all inputs and of the cotangents. Arguments, result and errors as :func:`gradcheck`.
+    all inputs and of the cotangents. It must also have the values of the gradient that is not recorded: a fused op
+    computes the two in different ways. Arguments, result and errors as :func:`gradcheck`.
     """
     second_gradient_error(
-        function, inputs, eps=eps, rtol=rtol, atol=atol, directions=directions, full=full, seed=seed, name=name
+        function,
+        inputs,
+        eps=eps,
+        rtol=rtol,
+        atol=atol,
+        directions=directions,
+        full=full,
+        seed=seed,
+        name=name,
     )
     return True
 
@@ -158,8 +177,33 @@ def second_gradient_error(
 ) -> float:
     """Do what :func:`gradgradcheck` does, and return the largest error found, as :func:`gradient_error`."""
     inputs = _checked(inputs)
-    functions = _gradient_functions(function, inputs, seed, name or getattr(function, "__name__", "function"))
+    name = name or getattr(function, "__name__", "function")
+    functions = _gradient_functions(function, inputs, seed, name)
+    _compare_recorded(function, inputs, np.random.default_rng([seed, 3]), name)
     return max(gradient_error(f, extended, seed=seed, name=label, **how) for f, extended, label in functions)
+
+
+def _compare_recorded(
+    function: Callable[..., Any], inputs: list[Tensor], rng: np.random.Generator, name: str
+) -> None:
+    """Raise unless the gradient that is recorded equals the one that is not."""
+    outputs = [out for out in _differentiable(function(*inputs)) if out.requires_grad]
+    if not outputs:
+        return
+    seeds = [Tensor(make_array(rng.standard_normal(out.shape), device=out.device)) for out in outputs]
+    checked = [i for i, x in enumerate(inputs) if x.requires_grad]
+    wanted = [inputs[i] for i in checked]
+    recorded = grad(outputs, wanted, seeds, create_graph=True, allow_unused=True)
+    plain = grad(outputs, wanted, seeds, allow_unused=True)
+    for i, a, b in zip(checked, recorded, plain, strict=True):
+        zeros = np.zeros(inputs[i].shape)
+        try:
+            assert_close(zeros if a is None else a, zeros if b is None else b, scale=10)
+        except AssertionError as error:
+            message = (
+                f"{name}: gradient of input {i} changes when it is recorded (create_graph=True): {error}"
+            )
+            raise GradcheckError(message) from None
 
 
 def _gradient_functions(
@@ -169,12 +213,16 @@ def _gradient_functions(
     rng = np.random.default_rng([seed, 2])
     outputs = _differentiable(function(*inputs))
     count = len(inputs)
-    cotangents = [Tensor(make_array(rng.standard_normal(o.shape), device=o.device), requires_grad=True) for o in outputs]
+    cotangents = [
+        Tensor(make_array(rng.standard_normal(o.shape), device=o.device), requires_grad=True) for o in outputs
+    ]
 
     def gradient_of(i: int) -> Callable[..., Any]:
         def gradient(*everything: Tensor) -> tuple[Tensor, ...]:
             xs, vs = everything[:count], everything[count:]
-            found = grad(_differentiable(function(*xs)), [xs[i]], list(vs), create_graph=True, allow_unused=True)
+            found = grad(
+                _differentiable(function(*xs)), [xs[i]], list(vs), create_graph=True, allow_unused=True
+            )
             return tuple([g for g in found if g is not None])
 
         return gradient
@@ -212,7 +260,9 @@ def gradient_error(
         try:
             assert_close(gradient, analytic[i])
         except AssertionError as error:
-            raise GradcheckError(f"{name}: gradient of input {i} changes if memory has gaps: {error}") from None
+            raise GradcheckError(
+                f"{name}: gradient of input {i} changes if memory has gaps: {error}"
+            ) from None
     for i, (x, copy) in enumerate(zip(inputs, before, strict=True)):
         if not np.array_equal(_host(x), copy, equal_nan=copy.dtype.kind == "f"):
             raise GradcheckError(f"{name}: input {i} was changed")
@@ -254,7 +304,9 @@ class _Check:
             gradients[i] = np.zeros(inputs[i].shape) if g is None else _host(g)
             if gradients[i].shape != inputs[i].shape or gradients[i].dtype != np.float64:
                 got = f"{gradients[i].dtype} {gradients[i].shape}"
-                raise GradcheckError(f"{self.name}: gradient of input {i} is {got}, the input {inputs[i].shape}")
+                raise GradcheckError(
+                    f"{self.name}: gradient of input {i} is {got}, the input {inputs[i].shape}"
+                )
         return gradients
 
     def values(self, i: int, array: np.ndarray) -> list[np.ndarray]:

@@ -9,7 +9,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from tinygen.testing.records import activation, arithmetic, elementwise, indexing, loss, matmul, reduce, rnn, shape
+from tinygen.testing.records import (
+    activation,
+    arithmetic,
+    elementwise,
+    indexing,
+    loss,
+    matmul,
+    reduce,
+    rnn,
+    shape,
+)
 from tinygen.testing.records._record import ErrorCase, OpRecord, Sample, results_of
 
 __all__ = ["RECORDS", "ErrorCase", "OpRecord", "Sample", "find", "results_of"]
@@ -30,6 +40,12 @@ def find(names: Iterable[str]) -> list[OpRecord]:
     for name in names:
         if name not in by_name:
             close = difflib.get_close_matches(name, by_name, n=3, cutoff=0.5)
-            hint = f"close ones are {', '.join(close)}" if close else f"there are {', '.join(sorted(by_name))}"
+            hint = (
+                f"close ones are {', '.join(close)}" if close else f"there are {', '.join(sorted(by_name))}"
+            )
             raise ValueError(f"`op` is {name!r}; no op has that name, {hint}")
-    return list({by_name[name].name: by_name[name] for name in names}.values()) if names else list(RECORDS.values())
+    return (
+        list({by_name[name].name: by_name[name] for name in names}.values())
+        if names
+        else list(RECORDS.values())
+    )

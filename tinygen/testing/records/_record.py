@@ -140,8 +140,10 @@ class OpRecord:
         """Return what the reference makes of the sample, in the dtypes the results must have."""
         results = self.dtypes[np.dtype(dtype)]
         floating = np.dtype(results[0] if isinstance(results, tuple) else results).kind == "f"
-        arrays = [a.astype(np.float64) if floating and s.dtype == np.float64 else a
-                  for a, s in zip(sample.typed(dtype), sample.arrays, strict=True)]
+        arrays = [
+            a.astype(np.float64) if floating and s.dtype == np.float64 else a
+            for a, s in zip(sample.typed(dtype), sample.arrays, strict=True)
+        ]
         with np.errstate(all="ignore"):
             made = self.reference(*sample.with_arrays(arrays), **sample.settings)
             made = made if isinstance(made, tuple) else (made,)
@@ -206,7 +208,9 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (0,), (2, 0, 3), (1, 5), (3, 4), (2, 
 LARGE = (37, 129)
 
 
-def unary(draw: Draw, *, large: bool = True, **settings: Any) -> Callable[[np.random.Generator], list[Sample]]:
+def unary(
+    draw: Draw, *, large: bool = True, **settings: Any
+) -> Callable[[np.random.Generator], list[Sample]]:
     """Return samples of one array: no axes, no elements, one row, gaps in memory, transposed, large."""
 
     def samples(rng: np.random.Generator) -> list[Sample]:

@@ -44,7 +44,9 @@ _SOFTMAX_CASES: list[tuple[tuple[int, ...], int]] = [
 
 def _softmax_by_shape(rng: np.random.Generator, shape: tuple[int, ...]) -> Sample:
     shape = tuple(max(n, 1) for n in shape)
-    return Sample((_smooth(rng, shape),), {"dim": int(rng.integers(-len(shape), len(shape))) if shape else -1})
+    return Sample(
+        (_smooth(rng, shape),), {"dim": int(rng.integers(-len(shape), len(shape))) if shape else -1}
+    )
 
 
 def _fixed_dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -99,7 +101,13 @@ RECORDS = [
         more=_slopes(0.5),
     ),
     record(
-        "silu", ops.silu, lambda x: x * sigmoid(x), _smooth, _FLOATING, special=(0.0, -1000.0, 1000.0), torch="nn.functional.silu"
+        "silu",
+        ops.silu,
+        lambda x: x * sigmoid(x),
+        _smooth,
+        _FLOATING,
+        special=(0.0, -1000.0, 1000.0),
+        torch="nn.functional.silu",
     ),
     OpRecord(
         "softmax",

@@ -35,7 +35,9 @@ def _ones(*shape: int) -> Tensor:
 
 
 _SHAPES_DO_NOT_FIT = ErrorCase(lambda op: op(_ones(2, 3), _ones(4)), ValueError, "shapes (2, 3) and (4,)")
-_NOT_A_TENSOR = ErrorCase(lambda op: op(_ones(2), "two"), TypeError, "operands must be Tensors or numbers, got str")
+_NOT_A_TENSOR = ErrorCase(
+    lambda op: op(_ones(2), "two"), TypeError, "operands must be Tensors or numbers, got str"
+)
 _PAIR_ERRORS = (_SHAPES_DO_NOT_FIT, _NOT_A_TENSOR)
 
 
@@ -91,7 +93,9 @@ def _clip_samples(rng: np.random.Generator) -> list[Sample]:
     return [*calls, Sample((np.array([-0.5, 0.0, 1.0]),), {"min": -0.5, "max": 1.0}, gradients=False)]
 
 
-def _record(name: str, function: Any, reference: Any, samples: Samples, dtypes: Any = FLOATS, **more: Any) -> OpRecord:
+def _record(
+    name: str, function: Any, reference: Any, samples: Samples, dtypes: Any = FLOATS, **more: Any
+) -> OpRecord:
     more.setdefault("errors", _PAIR_ERRORS)
     return OpRecord(name, function, reference, samples, dtypes, **more)
 
@@ -109,10 +113,20 @@ def _by_shape(draw: Any, second: Any = None) -> Callable[..., Sample]:
 
 def _comparison(name: str, reference: Any) -> OpRecord:
     def samples(rng: np.random.Generator) -> list[Sample]:
-        whole = [Sample(tuple(np.asarray(np.round(a)) for a in s.inputs), gaps=s.gaps) for s in binary(_any)(rng)]
+        whole = [
+            Sample(tuple(np.asarray(np.round(a)) for a in s.inputs), gaps=s.gaps) for s in binary(_any)(rng)
+        ]
         return [*whole, Sample((np.array([np.nan, 1.0, np.inf]), np.array([np.nan, np.nan, np.inf])))]
 
-    return _record(name, getattr(ops, name), reference, _with_numbers(samples, 1, 0.5), _COMPARED, torch=_TORCH[name], order=0)
+    return _record(
+        name,
+        getattr(ops, name),
+        reference,
+        _with_numbers(samples, 1, 0.5),
+        _COMPARED,
+        torch=_TORCH[name],
+        order=0,
+    )
 
 
 _TORCH: dict[str, Any] = {
@@ -135,9 +149,16 @@ def _both(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return tuple(v if isinstance(v, torch.Tensor) else torch.tensor(v, dtype=like.dtype) for v in (x, y))
 
 
-
 RECORDS = [
-    _record("add", ops.add, np.add, _with_numbers(binary(_any), 2, 0.5), FLOATS, torch="add", by_shape=_by_shape(_any)),
+    _record(
+        "add",
+        ops.add,
+        np.add,
+        _with_numbers(binary(_any), 2, 0.5),
+        FLOATS,
+        torch="add",
+        by_shape=_by_shape(_any),
+    ),
     _record(
         "sub",
         ops.sub,
@@ -202,11 +223,15 @@ RECORDS = [
     _record(
         "clip",
         ops.clip,
-        lambda x, min=None, max=None: np.minimum(np.maximum(x, -np.inf if min is None else min), np.inf if max is None else max),
+        lambda x, min=None, max=None: np.minimum(
+            np.maximum(x, -np.inf if min is None else min), np.inf if max is None else max
+        ),
         _clip_samples,
         {t: r for t, r in KEEP.items() if t.kind == "f"},
         torch="clip",
-        by_shape=lambda rng, shape: Sample((within(-2, 2, off=(-1, 1))(rng, shape),), {"min": -1.0, "max": 1.0}),
+        by_shape=lambda rng, shape: Sample(
+            (within(-2, 2, off=(-1, 1))(rng, shape),), {"min": -1.0, "max": 1.0}
+        ),
         errors=(
             ErrorCase(lambda op: op(_ones(2)), ValueError, "at least one of `min` and `max`"),
             ErrorCase(lambda op: op([1.0], 0, 1), TypeError, "`input` must be a Tensor"),

@@ -97,7 +97,14 @@ _ZERO = Tensor(np.zeros(2, np.float32))
 
 RECORDS = [
     record("abs", ops.abs_, np.abs, _off_zero, KEEP, special=(0.0, -1.0)),
-    record("sign", ops.sign, lambda x: x if x.dtype.kind == "b" else np.sign(x), _off_zero, KEEP_ALL, special=(0.0, 2.0)),
+    record(
+        "sign",
+        ops.sign,
+        lambda x: x if x.dtype.kind == "b" else np.sign(x),
+        _off_zero,
+        KEEP_ALL,
+        special=(0.0, 2.0),
+    ),
     record("exp", ops.exp, np.exp, _smooth, special=(-1000.0, 1000.0)),
     record("log", ops.log, np.log, _positive, _FLOATING, special=(0.0, -1.0, _INF)),
     record("log1p", ops.log1p, np.log1p, within(-0.6, 2), _FLOATING, special=(-1.0, -2.0, 1e-7)),
@@ -121,8 +128,22 @@ RECORDS = [
         errors=(ErrorCase(lambda op: op(_ZERO, beta=0), ValueError, "`beta` is 0"),),
     ),
     record("logical_not", ops.logical_not, np.logical_not, _off_zero, TO_BOOL, special=(0.0, 1.0), order=0),
-    record("isnan", ops.isnan, np.isnan, _smooth, dict.fromkeys(FLOATS, np.dtype(bool)), special=(np.nan, _INF), order=0),
     record(
-        "isfinite", ops.isfinite, np.isfinite, _smooth, dict.fromkeys(FLOATS, np.dtype(bool)), special=(np.nan, -_INF), order=0
+        "isnan",
+        ops.isnan,
+        np.isnan,
+        _smooth,
+        dict.fromkeys(FLOATS, np.dtype(bool)),
+        special=(np.nan, _INF),
+        order=0,
+    ),
+    record(
+        "isfinite",
+        ops.isfinite,
+        np.isfinite,
+        _smooth,
+        dict.fromkeys(FLOATS, np.dtype(bool)),
+        special=(np.nan, -_INF),
+        order=0,
     ),
 ]

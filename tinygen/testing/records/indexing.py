@@ -27,14 +27,41 @@ def _getitem_samples(rng: np.random.Generator) -> list[Sample]:
     mask = np.array([True, False, True, True])
     grid = np.array([[0, 2], [2, 2]])
     indices: list[Any] = [
-        1, -1, slice(1, 3), slice(None, None, -1), slice(3, None, -2), slice(2, 2), None, ..., (), True,
-        (0, 1, 2), (slice(1, None), 2), (..., 0), (None, ..., None), (slice(None), slice(None, None, 2), -1),
-        mask, (mask, 1), x > 0, np.array([2, 0, 2, -1]), grid, (grid, slice(None), grid), (grid, 1), (1, ..., np.array([0, 0])),
-        np.array([], np.int64), np.array(1), np.array([1, 1], np.int32), (slice(1, 3), None, np.array([0, 4])),
+        1,
+        -1,
+        slice(1, 3),
+        slice(None, None, -1),
+        slice(3, None, -2),
+        slice(2, 2),
+        None,
+        ...,
+        (),
+        True,
+        (0, 1, 2),
+        (slice(1, None), 2),
+        (..., 0),
+        (None, ..., None),
+        (slice(None), slice(None, None, 2), -1),
+        mask,
+        (mask, 1),
+        x > 0,
+        np.array([2, 0, 2, -1]),
+        grid,
+        (grid, slice(None), grid),
+        (grid, 1),
+        (1, ..., np.array([0, 0])),
+        np.array([], np.int64),
+        np.array(1),
+        np.array([1, 1], np.int32),
+        (slice(1, 3), None, np.array([0, 4])),
     ]
     calls = [Sample((x, i), against_torch=not _has_negative_step(i)) for i in indices]
     calls += [Sample((_any(rng, ()), i)) for i in ((), ..., None)]
-    calls += [Sample((_any(rng, (0, 2)), slice(None))), Sample((_any(rng, (1, 5)), (0, slice(None)))), Sample((_any(rng, (4, 3)).T, (0, slice(1, 3))))]
+    calls += [
+        Sample((_any(rng, (0, 2)), slice(None))),
+        Sample((_any(rng, (1, 5)), (0, slice(None)))),
+        Sample((_any(rng, (4, 3)).T, (0, slice(1, 3)))),
+    ]
     calls += [Sample((_any(rng, (4, 6)), (slice(1, 3), slice(None, None, 3))), gaps=True)]
     return [*calls, Sample((_any(rng, (37, 65)), np.asarray(rng.integers(0, 37, 200))))]
 
@@ -56,16 +83,28 @@ def _embedding_samples(rng: np.random.Generator) -> list[Sample]:
     shapes: list[tuple[int, ...]] = [(), (0,), (5,), (2, 3), (1, 4)]
     calls = [Sample((np.asarray(rng.integers(0, 7, s)), table)) for s in shapes]
     calls.append(Sample((np.array([6, 6, 6, 0], np.int32), table)))
-    return [*calls, Sample((np.array([1, 2]), table), gaps=True), Sample((np.array([1, 2]), _any(rng, (3, 7)).T))]
+    return [
+        *calls,
+        Sample((np.array([1, 2]), table), gaps=True),
+        Sample((np.array([1, 2]), _any(rng, (3, 7)).T)),
+    ]
 
 
 def _gather_samples(rng: np.random.Generator) -> list[Sample]:
     x = _any(rng, (3, 4, 5))
-    cases: list[tuple[int, tuple[int, ...]]] = [(0, (6, 4, 5)), (1, (3, 2, 5)), (-1, (2, 3, 7)), (1, (3, 0, 5)), (2, (1, 1, 1))]
+    cases: list[tuple[int, tuple[int, ...]]] = [
+        (0, (6, 4, 5)),
+        (1, (3, 2, 5)),
+        (-1, (2, 3, 7)),
+        (1, (3, 0, 5)),
+        (2, (1, 1, 1)),
+    ]
     calls = [Sample((x, dim, np.asarray(rng.integers(0, x.shape[dim], shape)))) for dim, shape in cases]
     calls.append(Sample((_any(rng, (4,)), 0, np.array([3, 3, 0]))))
     calls.append(Sample((_any(rng, ()), 0, np.array(0))))
-    calls.append(Sample((_any(rng, (3, 4)), 1, np.array([[0, 0], [3, 1], [2, 2]], np.int32)), against_torch=False))
+    calls.append(
+        Sample((_any(rng, (3, 4)), 1, np.array([[0, 0], [3, 1], [2, 2]], np.int32)), against_torch=False)
+    )
     return [*calls, Sample((_any(rng, (3, 4)), 0, np.array([[0, 2, 1, 1]])), gaps=True)]
 
 
@@ -81,11 +120,18 @@ def _select_samples(rng: np.random.Generator) -> list[Sample]:
     x = _any(rng, (3, 4, 5))
     cases = [(0, [2, 0, 2]), (1, [3]), (-1, [1, 1, 4, 0]), (1, [])]
     calls = [Sample((x, dim, np.array(index, np.int64))) for dim, index in cases]
-    return [*calls, Sample((_any(rng, (3, 4)), 1, np.array([1, 1])), gaps=True), Sample((_any(rng, (4, 3)).T, 1, np.array([3, 0])))]
+    return [
+        *calls,
+        Sample((_any(rng, (3, 4)), 1, np.array([1, 1])), gaps=True),
+        Sample((_any(rng, (4, 3)).T, 1, np.array([3, 0]))),
+    ]
 
 
 def _one_hot_samples(rng: np.random.Generator) -> list[Sample]:
-    calls = [Sample((np.asarray(rng.integers(0, 5, s)),), {"num_classes": 5}) for s in [(), (0,), (4,), (2, 3), (1, 5)]]
+    calls = [
+        Sample((np.asarray(rng.integers(0, 5, s)),), {"num_classes": 5})
+        for s in [(), (0,), (4,), (2, 3), (1, 5)]
+    ]
     return [*calls, Sample((np.array([0, 2, 1]),)), Sample((np.array([0, 1]),), {"num_classes": 4})]
 
 

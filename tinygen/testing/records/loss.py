@@ -75,7 +75,10 @@ def _nll_samples(rng: np.random.Generator) -> list[Sample]:
     calls += [Sample((x, t, w), {"reduction": r}, fixed=(2,)) for r in ("mean", "sum", "none")]
     calls += [Sample((deep, deep_t), {"reduction": r}) for r in ("mean", "none")]
     calls += [Sample((x, some)), Sample((x, some, w), fixed=(2,)), Sample((x, some), {"reduction": "none"})]
-    calls += [Sample((x, t), {"ignore_index": 2}), Sample((x, t, w), {"ignore_index": 2, "reduction": "sum"}, fixed=(2,))]
+    calls += [
+        Sample((x, t), {"ignore_index": 2}),
+        Sample((x, t, w), {"ignore_index": 2, "reduction": "sum"}, fixed=(2,)),
+    ]
     calls += [Sample((_any(rng, (5,)), np.array(3))), Sample((_any(rng, (1, 5)), np.array([4])))]
     calls += [Sample((_any(rng, (0, 5)), np.zeros(0, np.int64)), {"reduction": r}) for r in ("sum", "none")]
     calls += [Sample((x, t), gaps=True), Sample((_any(rng, (5, 6)).T, t))]
@@ -89,9 +92,14 @@ def _cross_entropy_samples(rng: np.random.Generator) -> list[Sample]:
     soft = rng.random((6, 5))
     deep, deep_soft = _any(rng, (2, 3, 4)), rng.random((2, 3, 4))
     calls += [Sample((x, t), {"label_smoothing": 0.1, "reduction": r}) for r in ("mean", "sum", "none")]
-    calls += [Sample((x, some, w), {"label_smoothing": 0.2, "reduction": r}, fixed=(2,)) for r in ("mean", "none")]
+    calls += [
+        Sample((x, some, w), {"label_smoothing": 0.2, "reduction": r}, fixed=(2,)) for r in ("mean", "none")
+    ]
     calls += [Sample((x, soft), {"reduction": r}) for r in ("mean", "sum", "none")]
-    calls += [Sample((x, soft, w), {"label_smoothing": 0.1}, fixed=(2,)), Sample((deep, deep_soft), {"reduction": "none"})]
+    calls += [
+        Sample((x, soft, w), {"label_smoothing": 0.1}, fixed=(2,)),
+        Sample((deep, deep_soft), {"reduction": "none"}),
+    ]
     calls += [Sample((_any(rng, (5,)), rng.random(5))), Sample((deep, deep_soft))]
     extreme = np.array([[1000.0, -1000.0, 0.0], [0.0, 0.0, 1e30]])
     return [*calls, Sample((extreme, np.array([1, 2])), {"reduction": "none"}, gradients=False)]
@@ -118,7 +126,9 @@ def _torch_loss(name: str) -> Any:
     return call
 
 
-_REDUCTION = ErrorCase(lambda op: op(_ones(1, 3), _classes(0), reduction="max"), ValueError, "`reduction` is 'max'")
+_REDUCTION = ErrorCase(
+    lambda op: op(_ones(1, 3), _classes(0), reduction="max"), ValueError, "`reduction` is 'max'"
+)
 _CLASS_ERRORS = (
     _REDUCTION,
     ErrorCase(lambda op: op(_ones(1, 3), _classes(3)), IndexError, "3"),
@@ -137,7 +147,10 @@ RECORDS = [
         _nll,
         _nll_samples,
         FLOATS,
-        (*_CLASS_ERRORS, ErrorCase(lambda op: op(_ones(2, 3), _ones(2)), TypeError, "`target` has dtype float32")),
+        (
+            *_CLASS_ERRORS,
+            ErrorCase(lambda op: op(_ones(2, 3), _ones(2)), TypeError, "`target` has dtype float32"),
+        ),
         _torch_loss("nll_loss"),
         scale=2,
     ),
@@ -150,7 +163,11 @@ RECORDS = [
         (
             *_CLASS_ERRORS,
             ErrorCase(lambda op: op(_ones(2, 3), _ones(2, 4)), ValueError, "probabilities of shape (2, 4)"),
-            ErrorCase(lambda op: op(_ones(2, 3), _classes(0, 1), label_smoothing=2), ValueError, "`label_smoothing` is 2"),
+            ErrorCase(
+                lambda op: op(_ones(2, 3), _classes(0, 1), label_smoothing=2),
+                ValueError,
+                "`label_smoothing` is 2",
+            ),
         ),
         _torch_loss("cross_entropy"),
         scale=4,

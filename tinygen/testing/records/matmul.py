@@ -41,7 +41,9 @@ def _linear(x: Array, w: Array, b: Array | None = None) -> Array:
     return y if b is None else y + b
 
 
-_INNER = ErrorCase(lambda op: op(_ones(2, 3), _ones(2, 3)), ValueError, "shapes (2, 3) and (2, 3); the inner lengths")
+_INNER = ErrorCase(
+    lambda op: op(_ones(2, 3), _ones(2, 3)), ValueError, "shapes (2, 3) and (2, 3); the inner lengths"
+)
 
 RECORDS = [
     OpRecord(
@@ -68,7 +70,9 @@ RECORDS = [
         _WITH_INTEGERS,
         (
             _INNER,
-            ErrorCase(lambda op: op(_ones(2, 3), Tensor(np.ones((), np.float32))), ValueError, "at least one axis"),
+            ErrorCase(
+                lambda op: op(_ones(2, 3), Tensor(np.ones((), np.float32))), ValueError, "at least one axis"
+            ),
             ErrorCase(lambda op: op(_ones(2, 3, 4), _ones(3, 4, 5)), ValueError, "do not broadcast"),
             ErrorCase(lambda op: op(_ones(2, 3), 2.0), TypeError, "`other` must be a Tensor"),
         ),
@@ -80,7 +84,9 @@ RECORDS = [
         "bmm",
         ops.bmm,
         np.matmul,
-        _calls(((2, 3, 4), (2, 4, 5)), ((1, 3, 1), (1, 1, 2)), ((0, 3, 4), (0, 4, 2)), ((2, 0, 3), (2, 3, 2))),
+        _calls(
+            ((2, 3, 4), (2, 4, 5)), ((1, 3, 1), (1, 1, 2)), ((0, 3, 4), (0, 4, 2)), ((2, 0, 3), (2, 3, 2))
+        ),
         _WITH_INTEGERS,
         (
             ErrorCase(lambda op: op(_ones(2, 3), _ones(3, 2)), ValueError, "shapes (2, 3) and (3, 2)"),
@@ -118,7 +124,9 @@ RECORDS = [
         ),
         FLOATS,
         (
-            ErrorCase(lambda op: op(_ones(2, 3), _ones(4, 2)), ValueError, "`input` (2, 3) and `weight` (4, 2)"),
+            ErrorCase(
+                lambda op: op(_ones(2, 3), _ones(4, 2)), ValueError, "`input` (2, 3) and `weight` (4, 2)"
+            ),
             ErrorCase(lambda op: op(_ones(2, 3), _ones(3)), ValueError, "`weight` (3,)"),
             ErrorCase(lambda op: op(_ones(2, 3), _ones(4, 3), _ones(3)), ValueError, "`bias` has shape (3,)"),
             ErrorCase(lambda op: op(_ones(2, 3), _ones(4, 3), 1.0), TypeError, "`bias` must be a Tensor"),

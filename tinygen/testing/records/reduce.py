@@ -32,14 +32,20 @@ def _ones(*shape: int) -> Tensor:
 
 _BAD_AXIS = ErrorCase(lambda op: op(_ones(2, 3), dim=2), IndexError, "`dim` is 2; valid are -2 to 1")
 _TWICE = ErrorCase(lambda op: op(_ones(2, 3), dim=(0, -2)), ValueError, "an axis appears twice")
-_NOT_AN_AXIS = ErrorCase(lambda op: op(_ones(2, 3), dim=1.0), TypeError, "`dim` is 1.0; it must be an integer")
+_NOT_AN_AXIS = ErrorCase(
+    lambda op: op(_ones(2, 3), dim=1.0), TypeError, "`dim` is 1.0; it must be an integer"
+)
 _NOT_A_TENSOR = ErrorCase(lambda op: op([1.0], dim=0), TypeError, "`input` must be a Tensor")
 _AXES_ERRORS = (_BAD_AXIS, _TWICE, _NOT_AN_AXIS, _NOT_A_TENSOR)
 _AXIS_ERRORS = (_BAD_AXIS, _NOT_AN_AXIS, _NOT_A_TENSOR)
-_INTEGERS = ErrorCase(lambda op: op(Tensor(np.arange(3)), dim=0), TypeError, "floating tensor, this one is int64")
+_INTEGERS = ErrorCase(
+    lambda op: op(Tensor(np.arange(3)), dim=0), TypeError, "floating tensor, this one is int64"
+)
 
 
-def _samples(draw: Draw, *, all_axes: bool = True, several: bool = True, empty: bool = True, **settings: Any) -> Any:
+def _samples(
+    draw: Draw, *, all_axes: bool = True, several: bool = True, empty: bool = True, **settings: Any
+) -> Any:
     """Samples over all axes, one, several; with and without ``keepdim``; of length 1 and with gaps."""
 
     def samples(rng: np.random.Generator) -> list[Sample]:
@@ -54,7 +60,9 @@ def _samples(draw: Draw, *, all_axes: bool = True, several: bool = True, empty: 
         calls.append(Sample((draw(rng, ()),), {"dim": 0, **settings}))
         calls.append(Sample((draw(rng, (3, 0)),), {"dim": 0, **settings}))
         calls += [Sample((draw(rng, (0, 3)),), {"dim": 0, **settings})] if empty else []
-        calls += [Sample((draw(rng, s),), dict(settings)) for s in [(), (0,)][: 1 + empty]] if all_axes else []
+        calls += (
+            [Sample((draw(rng, s),), dict(settings)) for s in [(), (0,)][: 1 + empty]] if all_axes else []
+        )
         calls.append(Sample((draw(rng, (37, 65)),), {"dim": 1, **settings}))
         return calls
 
@@ -128,7 +136,11 @@ def _arg(function: Any) -> Callable[..., Any]:
 def _variance_samples(rng: np.random.Generator) -> list[Sample]:
     calls = _samples(_any)(rng)
     x = _any(rng, (3, 4))
-    calls += [Sample((x,), {"dim": 0, "correction": 0}), Sample((x,), {"unbiased": False}), Sample((x,), {"correction": 2})]
+    calls += [
+        Sample((x,), {"dim": 0, "correction": 0}),
+        Sample((x,), {"unbiased": False}),
+        Sample((x,), {"correction": 2}),
+    ]
     # the variance of one number is 0 / 0
     return [Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 1) for s in calls]
 
@@ -161,12 +173,17 @@ def _cumsum_samples(rng: np.random.Generator) -> list[Sample]:
 
 def _logsumexp_samples(rng: np.random.Generator) -> list[Sample]:
     calls = _samples(_any, all_axes=False, empty=False)(rng)
-    extreme = np.array([[1000.0, 999.0], [-1000.0, -1001.0], [-np.inf, -np.inf], [np.inf, 0.0], [-np.inf, 1.0]])
+    extreme = np.array(
+        [[1000.0, 999.0], [-1000.0, -1001.0], [-np.inf, -np.inf], [np.inf, 0.0], [-np.inf, 1.0]]
+    )
     return [*calls, Sample((extreme,), {"dim": 1}, gradients=False)]
 
 
 def _norm_samples(rng: np.random.Generator) -> list[Sample]:
-    calls = [Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 0) for s in _samples(within(0.3, 2))(rng)]
+    calls = [
+        Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 0)
+        for s in _samples(within(0.3, 2))(rng)
+    ]
     return [*calls, Sample((np.zeros((2, 3)),), {"dim": 1}, gradients=False)]
 
 
@@ -186,7 +203,15 @@ def _torch_axes(name: str) -> Any:
 
 RECORDS = [
     OpRecord(
-        "sum", ops.sum_, _on_axes(_total), _samples(_any), TO_SUM, _AXES_ERRORS, _torch_axes("sum"), _by_shape(_any), scale=4
+        "sum",
+        ops.sum_,
+        _on_axes(_total),
+        _samples(_any),
+        TO_SUM,
+        _AXES_ERRORS,
+        _torch_axes("sum"),
+        _by_shape(_any),
+        scale=4,
     ),
     OpRecord(
         "mean",
@@ -199,8 +224,26 @@ RECORDS = [
         _by_shape(_any),
         scale=4,
     ),
-    OpRecord("var", ops.var, _on_axes(_var), _variance_samples, FLOATS, (_BAD_AXIS, _INTEGERS), _torch_axes("var"), scale=4),
-    OpRecord("std", ops.std, _on_axes(_std), _variance_samples, FLOATS, (_BAD_AXIS, _INTEGERS), _torch_axes("std"), scale=4),
+    OpRecord(
+        "var",
+        ops.var,
+        _on_axes(_var),
+        _variance_samples,
+        FLOATS,
+        (_BAD_AXIS, _INTEGERS),
+        _torch_axes("var"),
+        scale=4,
+    ),
+    OpRecord(
+        "std",
+        ops.std,
+        _on_axes(_std),
+        _variance_samples,
+        FLOATS,
+        (_BAD_AXIS, _INTEGERS),
+        _torch_axes("std"),
+        scale=4,
+    ),
     OpRecord(
         "max",
         ops.max,
@@ -256,7 +299,9 @@ RECORDS = [
     OpRecord(
         "cumsum",
         ops.cumsum,
-        lambda x, dim: x if not x.ndim else np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None),
+        lambda x, dim: (
+            x if not x.ndim else np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+        ),
         _cumsum_samples,
         {t: r for t, r in TO_SUM.items() if t != np.float16},
         (ErrorCase(lambda op: op(_ones(2, 3), 2), IndexError, "`dim` is 2"),),

@@ -28,7 +28,9 @@ def _step(
     return squash(o) * np.tanh(c), c
 
 
-def _scan(x: Array, h: Array, c: Array, w_ih: Array, *rest: Any, **settings: Any) -> tuple[Array, Array, Array]:
+def _scan(
+    x: Array, h: Array, c: Array, w_ih: Array, *rest: Any, **settings: Any
+) -> tuple[Array, Array, Array]:
     if x.dtype.kind in "iu":
         x = np.eye(w_ih.shape[1])[x]
     outputs = []
@@ -49,7 +51,9 @@ def _lstm_samples(rng: np.random.Generator) -> list[Sample]:
     calls = [Sample((_any(rng, (t, n, i)), *_arrays(rng, n, i, h, b))) for t, n, i, h, b in sizes]
     for t, n, v, h, bias in [(3, 2, 5, 3, True), (4, 3, 6, 16, False)]:
         calls.append(Sample((np.asarray(rng.integers(0, v, (t, n))), *_arrays(rng, n, v, h, bias))))
-    calls.append(Sample((_any(rng, (2, 2, 3)), *_arrays(rng, 2, 3, 2)), {"gate": "hard_sigmoid"}, against_torch=False))
+    calls.append(
+        Sample((_any(rng, (2, 2, 3)), *_arrays(rng, 2, 3, 2)), {"gate": "hard_sigmoid"}, against_torch=False)
+    )
     calls.append(Sample((_any(rng, (3, 2, 4)), *_arrays(rng, 2, 4, 3)), gaps=True))
     return [*calls, Sample((_any(rng, (12, 9, 8)), *_arrays(rng, 9, 8, 32)))]
 
@@ -57,7 +61,9 @@ def _lstm_samples(rng: np.random.Generator) -> list[Sample]:
 def _cell_samples(rng: np.random.Generator) -> list[Sample]:
     sizes = [(2, 4, 3, True), (1, 1, 1, True), (3, 2, 2, False), (0, 2, 3, True), (17, 33, 16, True)]
     calls = [Sample((_any(rng, (n, i)), *_arrays(rng, n, i, h, b))) for n, i, h, b in sizes]
-    calls.append(Sample((_any(rng, (2, 3)), *_arrays(rng, 2, 3, 2)), {"gate": "hard_sigmoid"}, against_torch=False))
+    calls.append(
+        Sample((_any(rng, (2, 3)), *_arrays(rng, 2, 3, 2)), {"gate": "hard_sigmoid"}, against_torch=False)
+    )
     return [*calls, Sample((_any(rng, (2, 4)), *_arrays(rng, 2, 4, 3)), gaps=True)]
 
 
@@ -77,7 +83,13 @@ def _torch_cell(torch: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, bias: 
 
 def _with(op: Any, **changes: Any) -> Any:
     """Call ``lstm`` with good arguments (T 2, N 3, I 4, H 5) but for the ``changes``."""
-    good = {"input": _ones(2, 3, 4), "h0": _ones(3, 5), "c0": _ones(3, 5), "w_ih": _ones(20, 4), "w_hh": _ones(20, 5)}
+    good = {
+        "input": _ones(2, 3, 4),
+        "h0": _ones(3, 5),
+        "c0": _ones(3, 5),
+        "w_ih": _ones(20, 4),
+        "w_hh": _ones(20, 5),
+    }
     return op(**{**good, **changes})
 
 
@@ -115,7 +127,9 @@ RECORDS = [
         _cell_samples,
         FLOATS,
         (
-            ErrorCase(lambda op: _cell_with(op, x=_ones(3, 7)), ValueError, "`input` (3, 7) and `weight` (20, 4)"),
+            ErrorCase(
+                lambda op: _cell_with(op, x=_ones(3, 7)), ValueError, "`input` (3, 7) and `weight` (20, 4)"
+            ),
             ErrorCase(lambda op: _cell_with(op, h=_ones(3, 6)), ValueError, "(3, 6)"),
             ErrorCase(lambda op: _cell_with(op, gate="tanh"), ValueError, "`gate` is 'tanh'"),
         ),
