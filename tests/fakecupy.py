@@ -3,7 +3,7 @@
 * A host array in an op, in an index, on either side of an operator: TypeError. (CuPy takes some of these; the engine
   must not rely on it.) NumPy cannot see inside either: no silent conversion.
 * Reductions stay arrays without axes; nothing turns into a Python number by itself.
-* Whatever makes the host wait (get, item, tolist, float, int, bool, index) is counted in ``waits``.
+* Whatever makes the host wait (get, item, tolist, float, int, bool, index, a boolean mask) is noted in ``waits``.
 * Where CuPy is installed, a name that CuPy lacks is missing here too.
 """
 
@@ -38,6 +38,11 @@ def _outside(value):
     if isinstance(value, (np.ndarray, np.generic)):
         return ndarray(np.asarray(value))
     return type(value)(_outside(v) for v in value) if isinstance(value, (tuple, list)) else value
+
+
+def _has_mask(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(p, ndarray) and p._array.dtype == bool for p in parts)
 
 
 def _known(owner, name):
@@ -88,9 +93,13 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return _outside(result)
 
     def __getitem__(self, index):
+        if _has_mask(index):
+            waits.append("mask")  # how many elements does it pick?
         return self._view(self._array[_inside(index)])
 
     def __setitem__(self, index, value):
+        if _has_mask(index) and getattr(value, "ndim", 0):
+            waits.append("mask")
         self._array[_inside(index)] = _inside(value)
 
     def __len__(self):

@@ -107,7 +107,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'tinygen' has no attribute {name!r}")
 
 
-__all__ = sorted(
-    name for name in globals() if not name.startswith("_") and name not in ("annotations", "importlib", "Any", "tinygen")
-)
+_PLUMBING = ("annotations", "importlib", "Any", "tinygen")
+__all__ = sorted(name for name in globals() if not name.startswith("_") and name not in _PLUMBING)
 __all__ += ["__version__", "load", "save", *sorted(_SUBMODULES)]

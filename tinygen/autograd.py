@@ -213,7 +213,8 @@ class _Pass:
             elif not isinstance(gradient, Tensor):
                 gradient = Tensor(array_module(data).asarray(gradient, dtype=data.dtype))
             if type(gradient._data) is not type(data):
-                raise TypeError(f"`gradient` is on {gradient.device}, the tensor on {output.device}; move it with .to()")
+                where = f"`gradient` is on {gradient.device}, the tensor on {output.device}"
+                raise TypeError(f"{where}; move it with .to()")
             self.send(_edge(output), gradient, "`gradient`, the start of backward,")
 
     def send(self, edge: tuple[Any, int], gradient: Tensor, sender: str) -> None:
@@ -268,7 +269,8 @@ class _Pass:
             try:
                 self._step(node, [slot and slot[0] for slot in slots])
             finally:
-                node.wanted = None
+                if needed is not None:
+                    node.wanted = None
             if not retain_graph:
                 node._release()
 
@@ -292,7 +294,7 @@ class _Pass:
         if mode.anomaly:
             arrays = ([g._data for g in tensors if g is not None] for tensors in (gradients, results))
             refuse_new_nan(node.name, "backward", *arrays, getattr(node, "origin", ""))
-        for edge, wanted, gradient in zip(node.edges, node.needs_input_grad, results, strict=True):
+        for edge, wanted, gradient in zip(node.edges, node.wanted or node.edges, results, strict=True):
             if wanted and gradient is not None:
                 self.send(edge, gradient, f"a gradient from {node.name}.backward")
 

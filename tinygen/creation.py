@@ -55,9 +55,12 @@ def _sizes(shape: tuple) -> tuple[int, ...]:
     return sizes
 
 
-def full(shape: Any, fill_value: float, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def full(
+    shape: Any, fill_value: float, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Return a tensor of ``shape`` with ``fill_value`` everywhere."""
-    dtype = dtype or (np.bool_ if isinstance(fill_value, bool) else np.int64 if isinstance(fill_value, int) else np.float32)
+    natural = {bool: np.bool_, int: np.int64}.get(type(fill_value), np.float32)
+    dtype = dtype or natural
     array = np.full(_sizes((shape,) if isinstance(shape, int) else tuple(shape)), fill_value, dtype)
     return Tensor(to_device(array, check_device(device)), requires_grad)
 

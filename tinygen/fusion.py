@@ -50,7 +50,8 @@ class FusedFunction(Function):
         inputs = ctx.saved
         if not mode.recording:
             arrays = [None if t is None else t._data for t in inputs]
-            results = ctx.function.fast_backward(ctx, arrays, [None if g is None else g._data for g in output_gradients])
+            gradients = [None if g is None else g._data for g in output_gradients]
+            results = ctx.function.fast_backward(ctx, arrays, gradients)
             return tuple([None if r is None else Tensor(r) for r in results])
         # Partial derivatives: each input gets a place of its own, so that one input's history is not taken for
         # part of another's.

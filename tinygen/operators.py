@@ -183,7 +183,8 @@ _METHODS |= {
     for family, names in {
         elementwise: "sign exp log log1p expm1 sqrt rsqrt square sin cos tanh sigmoid isnan isfinite logical_not",
         reduce: "mean var std max min amax argmax argmin cumsum logsumexp norm",
-        shape: "reshape flatten squeeze unsqueeze permute transpose broadcast_to repeat split chunk flip clone contiguous",
+        shape: "reshape flatten squeeze unsqueeze permute transpose broadcast_to repeat split chunk flip clone "
+        "contiguous",
     }.items()
     for name in names.split()
 }

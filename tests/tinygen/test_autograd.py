@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import tracemalloc
-import weakref
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ def numbers(t):
     return None if t is None else t.detach().numpy().tolist()
 
 
-# Depth and memory ----------------------------------------------------------------------------------------------------
+# Depth and memory -------------------------------------------------------------------------------------------
 
 
 def nodes_alive():
@@ -104,7 +103,7 @@ def test_a_diamond_is_visited_once_each():
     assert len(calls) == 20
 
 
-# backward ------------------------------------------------------------------------------------------------------------
+# backward ---------------------------------------------------------------------------------------------------
 
 
 def test_backward_accumulates():
@@ -120,7 +119,7 @@ def test_second_backward():
     x = leaf(1.0, 2.0)
     y = (x * x).sum()
     y.backward()
-    with pytest.raises(RuntimeError, match="a second time.*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"a second time.*retain_graph=True"):
         y.backward()
     z = (x * x).sum()
     z.backward(retain_graph=True)
@@ -194,7 +193,7 @@ def test_too_few_gradients_from_a_function():
         Wrong.apply(leaf(1.0), leaf(1.0)).sum().backward()
 
 
-# Shared arrays -------------------------------------------------------------------------------------------------------
+# Shared arrays ----------------------------------------------------------------------------------------------
 
 
 def test_two_leaves_never_share_a_gradient():
@@ -258,7 +257,7 @@ def test_accumulation_does_not_write_into_what_it_was_given():
     assert numbers(gradient) == [1.0, 1.0]
 
 
-# autograd.grad -------------------------------------------------------------------------------------------------------
+# autograd.grad ----------------------------------------------------------------------------------------------
 
 
 def test_grad_returns_a_tuple_and_touches_no_grad():
@@ -380,7 +379,7 @@ def test_backward_with_create_graph():
     x.grad = None  # x.grad holds a graph that holds x: a cycle the user made, and must cut
 
 
-# Writing in place ----------------------------------------------------------------------------------------------------
+# Writing in place -------------------------------------------------------------------------------------------
 
 WRITTEN = "was written to after the forward"
 
@@ -573,7 +572,7 @@ def test_writes_while_recording_are_refused():
                 write(t)
         with pytest.raises(RuntimeError, match="gradient is wanted"):
             t[0] = 1.0
-    with tg.no_grad(), pytest.raises(RuntimeError, match="gradient is wanted|graph needs"):
+    with tg.no_grad(), pytest.raises(RuntimeError, match=r"gradient is wanted|graph needs"):
         y[0] = 1.0  # not a leaf: others may have saved it
     x += 1  # rebinds
     assert x.grad_fn == "Add"
@@ -589,7 +588,7 @@ def test_writes_into_the_view_of_a_leaf():
         y.sum().backward()
 
 
-# Modes ---------------------------------------------------------------------------------------------------------------
+# Modes ------------------------------------------------------------------------------------------------------
 
 
 def test_no_grad_and_enable_grad():
@@ -710,12 +709,12 @@ def test_requires_grad():
     x.requires_grad = True
     y = x * 2
     assert not y.is_leaf
-    with pytest.raises(RuntimeError, match="use .detach"):
+    with pytest.raises(RuntimeError, match=r"use .detach"):
         y.requires_grad = False
     assert not y.detach().requires_grad
     with pytest.raises(TypeError, match="floating dtype"):
         tg.arange(3).requires_grad_()
-    with pytest.raises(RuntimeError, match="use .detach"):
+    with pytest.raises(RuntimeError, match=r"use .detach"):
         y.numpy()
     assert not hasattr(
         tg.Tensor, "register_hook"
@@ -732,7 +731,7 @@ def test_integers_carry_no_gradient():
     assert not indices.requires_grad
 
 
-# Functions of one's own ----------------------------------------------------------------------------------------------
+# Functions of one's own -------------------------------------------------------------------------------------
 
 
 class Cube(Function):
@@ -775,7 +774,7 @@ def test_own_functions():
     _, difference = SumAndDifference.apply(x, None)
     difference.sum().backward()
     assert numbers(x.grad) == [1.0, 1.0]
-    with pytest.raises(TypeError, match="takes Tensors.*settings go by keyword"):
+    with pytest.raises(TypeError, match=r"takes Tensors.*settings go by keyword"):
         Cube.apply(leaf(1.0), 2.0)
 
     class Empty(Function):
@@ -809,7 +808,7 @@ def test_an_own_function_saves_an_output_without_axes():
     gradgradcheck(Exponential.apply, tg.tensor(0.3, dtype=np.float64, requires_grad=True))
 
 
-# Order does not depend on hashes; random graphs ----------------------------------------------------------------------
+# Order does not depend on hashes; random graphs -------------------------------------------------------------
 
 PROGRAM = """
 import numpy as np, tinygen as tg

@@ -76,14 +76,12 @@ def test_no_waiting(op, fake):
                 r.backward(tg.ones_like(r), retain_graph=True)
         if fake.waits:
             waited.append((number, list(fake.waits)))
-    assert not waited or op.waits, waited
+    assert bool(waited) == bool(op.waits), waited or "the record states a reason to wait that there is not"
 
 
-@those(lambda record: True)
+@those(lambda record: any(len(sample.arrays) > 1 for sample in record.calls()))
 def test_mixed_devices(op, fake):
     """Each array in turn stays on the host: a TypeError that says how to move it."""
-    if op.name in ("index_select", "getitem"):
-        pytest.skip("tested below: CuPy's own indexing takes host arrays")
     for sample in op.calls():
         if len(sample.arrays) < 2 or any(a.size == 0 for a in sample.arrays):
             continue
@@ -204,7 +202,7 @@ def test_the_stand_in_is_strict(fake):
     with pytest.raises(TypeError):
         np.concatenate([a, a])
     with pytest.raises(AttributeError, match="CuPy has no"):
-        fake.module.einsum_path
+        fake.module.einsum_path  # noqa: B018
     assert type(a.sum()) is fake.ndarray
     assert fake.module.exp(a).dtype == np.float32
     fake.waits.clear()

@@ -168,7 +168,7 @@ def test_assert_close():
     assert_close(np.ones(1), np.zeros(1), atol=1.0)
 
 
-# The command ---------------------------------------------------------------------------------------------------------
+# The command ------------------------------------------------------------------------------------------------
 
 
 def run(*words):
@@ -192,7 +192,7 @@ def test_command(capsys):
 def test_command_with_an_unknown_op():
     with pytest.raises(ValueError, match=r"`op` is 'sofmax'; no op has that name, close ones are softmax"):
         run("sofmax")
-    with pytest.raises(ValueError, match="`op` is 'qqqq'.*there are "):
+    with pytest.raises(ValueError, match=r"`op` is 'qqqq'.*there are "):
         run("qqqq")
 
 

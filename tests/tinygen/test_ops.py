@@ -14,7 +14,7 @@ import tinygen as tg
 import tinygen_ops.registry
 from tinygen.nn import functional
 from tinygen.testing.check import RTOL, check_op, samples_to_check
-from tinygen.testing.gradcheck import assert_close, gradient_error, gradgradcheck
+from tinygen.testing.gradcheck import assert_close, gradgradcheck, gradient_error
 from tinygen.testing.records import RECORDS, results_of
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -61,7 +61,7 @@ def gradients(op, sample, dtype, device, order=1):
     return [None if g is None else g.to("cpu").detach().numpy() for g in found]
 
 
-# The records ---------------------------------------------------------------------------------------------------------
+# The records ------------------------------------------------------------------------------------------------
 
 
 def test_every_public_op_has_a_record():
@@ -95,7 +95,7 @@ def test_samples_are_the_same_every_time(op):
             np.testing.assert_array_equal(x, y)
 
 
-# Values --------------------------------------------------------------------------------------------------------------
+# Values -----------------------------------------------------------------------------------------------------
 
 
 @BY_OP
@@ -161,7 +161,7 @@ def test_drawn_shapes(op, device):
     check()
 
 
-# Gradients -----------------------------------------------------------------------------------------------------------
+# Gradients --------------------------------------------------------------------------------------------------
 
 
 @DIFFERENTIABLE
@@ -221,7 +221,7 @@ def test_unused_outputs(op, device):
 def test_freed_without_the_collector(op, device):
     """A graph goes with its last tensor: there is no reference cycle, after forward, backward, second backward."""
 
-    def run(order):
+    def run(sample, order):
         tensors = sample.tensors(F32, device)
         results = [r for r in results_of(op.on_tensors(sample)(*tensors)) if r.requires_grad]
         alive = [weakref.ref(t) for t in (*tensors, *results)]
@@ -241,7 +241,9 @@ def test_freed_without_the_collector(op, device):
     try:
         for sample, label in samples_to_check(op, 1, F32):
             for order in (0, 1, 2):
-                assert not [r for r in run(order) if r() is not None], f"{label}: alive after order {order}"
+                assert not [r for r in run(sample, order) if r() is not None], (
+                    f"{label}: alive after order {order}"
+                )
     finally:
         gc.enable()
 
@@ -274,7 +276,7 @@ def test_kernel_forms_agree(op):
                     )
 
 
-# PyTorch -------------------------------------------------------------------------------------------------------------
+# PyTorch ----------------------------------------------------------------------------------------------------
 
 
 def torch_function(op, torch):

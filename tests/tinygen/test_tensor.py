@@ -13,7 +13,7 @@ from tinygen.testing import assert_close
 TYPES = ["bool", "uint8", "int32", "int64", "float16", "float32", "float64"]
 
 
-# Creation --------------------------------------------------------------------------------------------------------------
+# Creation ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_tensor_of_tensors():
 
 
 def test_what_is_no_tensor():
-    with pytest.raises(ValueError, match="unequal length|not numbers|inhomogeneous"):
+    with pytest.raises(ValueError, match=r"unequal length|not numbers|inhomogeneous"):
         tg.tensor([[1], [1, 2]])
     for wrong in ("text", [1j], None):
         with pytest.raises((TypeError, ValueError)):
@@ -130,7 +130,7 @@ def test_from_numpy_shares_memory():
         tg.from_numpy([1.0])
 
 
-# Types -----------------------------------------------------------------------------------------------------------------
+# Types ------------------------------------------------------------------------------------------------------
 
 
 def operand(kind, dtype):
@@ -203,7 +203,7 @@ def test_casts_carry_gradients():
     assert y.grad.dtype == np.float16
 
 
-# The face --------------------------------------------------------------------------------------------------------------
+# The face ---------------------------------------------------------------------------------------------------
 
 
 def test_properties():
@@ -268,7 +268,7 @@ def test_numpy_and_back():
     assert not x.detach().requires_grad
     w = tg.ones(2, requires_grad=True)
     for convert in (lambda: w.numpy(), lambda: np.asarray(w)):
-        with pytest.raises(RuntimeError, match="use .detach"):
+        with pytest.raises(RuntimeError, match=r"use .detach"):
             convert()
 
 
@@ -318,7 +318,7 @@ def test_copies():
         assert made.tolist() == [1, 1]
 
 
-# Writing ---------------------------------------------------------------------------------------------------------------
+# Writing ----------------------------------------------------------------------------------------------------
 
 
 def test_writing():

@@ -59,6 +59,7 @@ def _train(arguments: argparse.Namespace) -> int:
     init_from = arguments.init_from
     if arguments.resume and arguments.out is None:
         raise ValueError("--resume needs --out, the run to go on with")
+    stored = None
     if arguments.resume and (arguments.out / "config.json").is_file():
         # what is not said again is as it was
         stored = Run.open(arguments.out, text.COMMAND).settings

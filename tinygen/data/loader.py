@@ -31,7 +31,7 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: Tensor) -> None:
         if not tensors or len({len(t) for t in tensors}) > 1:
-            raise ValueError(f"`tensors` have lengths {[len(t) for t in tensors]}; they must be equal, and at least one")
+            raise ValueError(f"`tensors` have lengths {[len(t) for t in tensors]}; there must be one, the same for all")
         self.tensors = tensors
 
     def __len__(self) -> int:

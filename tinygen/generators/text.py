@@ -118,7 +118,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         at_least = {"layers": 1, "units": 1, "window": 1, "stride": 1, "epochs": 1, "batch_size": 1, "log_every": 1,
-                    "save_every": 1, "sample_every": 0, "max_steps": 0, "seed": 0, "clip_norm": 0, "clip_probability": 0}
+                    "save_every": 1, "sample_every": 0, "max_steps": 0, "seed": 0, "clip_norm": 0,
+                    "clip_probability": 0}
         for name, low in at_least.items():
             if getattr(self, name) < low:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; it must be at least {low}")
@@ -192,7 +193,7 @@ class CharLSTM(nn.Module):
         nn.init.zeros_(self.dense.bias)
 
     def forward(self, tokens: Tensor, every: bool = False) -> Tensor:
-        """Map windows (T, N) int to scores of the character behind each (N, V); of that behind ``every`` place (T, N, V)."""
+        """Map windows (T, N) int to scores of the character behind each (N, V), or behind ``every`` place (T, N, V)."""
         output, (h, _) = self.lstm(tokens)
         return self.dense(output if every else h[-1])
 
@@ -232,8 +233,10 @@ class CharLSTM(nn.Module):
                 w_ih, w_hh, bias = lstm.layer(k)
                 # a token's row of the table is its column of w_ih, plus the bias
                 layers.append(((w_ih.T + bias)._data, w_hh._data) if k == 0 else (w_ih._data, bias._data, w_hh._data))
-            zeros = np.zeros((lstm.num_layers, lstm.hidden_size), np.float32)
-            h, c = (to_device(zeros, device), to_device(zeros, device)) if states is None else (s[:, 0]._data for s in states)
+            if states is None:
+                h = c = to_device(np.zeros((lstm.num_layers, lstm.hidden_size), np.float32), device)
+            else:
+                h, c = (state[:, 0]._data for state in states)
         uniforms = generator.uniform((length,), np.float64, "cpu")
         tokens, _, _ = lstm_sample(
             layers, self.dense.weight._data, self.dense.bias._data, h, c, int(prompt[-1]), uniforms, temperature,
@@ -324,8 +327,8 @@ class Trainer:
         if settings.val_fraction:
             if held_out <= settings.window:
                 raise ValueError(
-                    f"`val_fraction` {settings.val_fraction} holds out {held_out} characters, which is no more than the "
-                    f"window of {settings.window}; take a larger share or 0"
+                    f"`val_fraction` {settings.val_fraction} holds out {held_out} characters, which is no more than "
+                    f"the window of {settings.window}; take a larger share or 0"
                 )
             self.val_windows = Windows(tokens[len(tokens) - held_out :], settings.window, settings.stride)
         # One stream for each purpose, so that a change in one leaves the others as they were.

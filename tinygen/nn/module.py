@@ -38,6 +38,7 @@ class Module:
         self._buffers: dict[str, Tensor] = {}
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        """Run the module."""
         return self.forward(*inputs, **settings)
 
     def forward(self, *inputs: Any) -> Any:
@@ -117,15 +118,18 @@ class Module:
         own = self.state_dict()
         missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
         if strict and (missing or unknown):
-            raise KeyError(f"state dict does not fit {type(self).__name__}: missing {missing}, unknown {unknown}")
+            name = type(self).__name__
+            raise KeyError(f"state dict does not fit {name}: missing {missing}, unknown {unknown}")
         values = {k: v._data if isinstance(v, Tensor) else v for k, v in state.items() if k in own}
         for name, value in values.items():
             if tuple(np.shape(value)) != own[name].shape:
-                raise ValueError(f"`{name}` has shape {tuple(np.shape(value))} in the state dict, {own[name].shape} here")
+                shape = tuple(np.shape(value))
+                raise ValueError(f"`{name}` has shape {shape} in the state dict, {own[name].shape} here")
         for name, value in values.items():
             mine = own[name]
             written(mine)
-            mine[...] = to_device(value, device_of(mine)) if hasattr(value, "dtype") else array_module(mine).asarray(value)
+            array = value if hasattr(value, "dtype") else array_module(mine).asarray(value)
+            mine[...] = to_device(array, device_of(mine))
 
     def train(self, mode: bool = True) -> Module:
         """Switch this module and all inside it to training (or with False to evaluation)."""

@@ -167,7 +167,8 @@ def _part(x: Tensor, part: Any) -> Any:
         return part
     if not hasattr(part, "dtype") or part.dtype.kind not in "iub":
         raise IndexError(
-            f"`index` has a part {part!r}; an index must be integer, slice, None, `...`, a boolean mask or an integer array"
+            f"`index` has a part {part!r}; an index must be integer, slice, None, `...`, a boolean mask or an array "
+            "of integers"
         )
     array_module(x._data, part)  # both on one device
     return part.copy() if x._requires_grad else part

@@ -89,13 +89,20 @@ def lstm_cell(
     if gate not in GATES:
         raise ValueError(f"`gate` is {gate!r}; valid are {', '.join(GATES)}")
     if h.shape != c.shape or h.shape != (*x.shape[:1], w_hh.shape[-1]):
-        raise ValueError(f"lstm_cell: `h` {h.shape} and `c` {c.shape} must be (N, H) for `x` {x.shape}, `w_hh` {w_hh.shape}")
+        shapes = f"`x` {x.shape} and `w_hh` {w_hh.shape}"
+        raise ValueError(f"lstm_cell: `h` {h.shape} and `c` {c.shape} must be (N, H) for {shapes}")
     i, f, g, o = split(linear(x, w_ih, bias) + linear(h, w_hh), w_hh.shape[1], 1)
     return _cell(i, f, g, o, c, gate)
 
 
 def lstm(
-    input: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None = None, gate: str = "sigmoid"
+    input: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None = None,
+    gate: str = "sigmoid",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run one LSTM layer over a sequence.
 

@@ -121,7 +121,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     start, end = check_axis(start_dim, x.ndim, "start_dim"), check_axis(end_dim, x.ndim, "end_dim")
     if start > end:
         raise ValueError(f"`start_dim` is {start_dim}, behind `end_dim` {end_dim}")
-    return reshape(x, x.shape[:start] + (math.prod(x.shape[start : end + 1]),) + x.shape[end + 1 :])
+    return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
 def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
@@ -135,7 +135,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Return the tensor with a new axis of length 1 at place ``dim``."""
     x = as_tensor(input, "input")
     axis = check_axis(dim, x.ndim + 1)
-    return reshape(x, x.shape[:axis] + (1,) + x.shape[axis:])
+    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:

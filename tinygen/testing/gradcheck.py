@@ -369,8 +369,8 @@ class _Check:
                 if worst > 1:
                     at = np.unravel_index(int(share.argmax()), share.shape)
                     raise GradcheckError(
-                        f"{self.name}: d(output {j})/d(input {i}) at {_place(at[: out.ndim])}, {_place(at[out.ndim :])}: "
-                        f"backward gives {rows[at]:.9g}, finite differences {numeric[at]:.9g}"
+                        f"{self.name}: d(output {j})/d(input {i}) at {_place(at[: out.ndim])}, "
+                        f"{_place(at[out.ndim :])}: backward gives {rows[at]:.9g}, finite differences {numeric[at]:.9g}"
                     )
         return worst
 

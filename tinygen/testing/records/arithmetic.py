@@ -15,6 +15,7 @@ from tinygen.testing.records._record import (
     KEEP_ALL,
     TO_BOOL,
     TO_FLOAT,
+    Array,
     ErrorCase,
     OpRecord,
     Sample,
@@ -83,6 +84,10 @@ def _where_samples(rng: np.random.Generator) -> list[Sample]:
     calls.append(Sample((flags, _any(rng, (2, 3)), 1.5)))
     calls.append(Sample((flags, -1, _any(rng, (2, 3)))))
     return calls
+
+
+def _clip(x: Array, **bounds: float) -> Array:
+    return np.minimum(np.maximum(x, bounds.get("min", -np.inf)), bounds.get("max", np.inf))
 
 
 def _clip_samples(rng: np.random.Generator) -> list[Sample]:
@@ -223,9 +228,7 @@ RECORDS = [
     _record(
         "clip",
         ops.clip,
-        lambda x, min=None, max=None: np.minimum(
-            np.maximum(x, -np.inf if min is None else min), np.inf if max is None else max
-        ),
+        _clip,
         _clip_samples,
         {t: r for t, r in KEEP.items() if t.kind == "f"},
         torch="clip",
