@@ -45,18 +45,18 @@ def hessian_of_an_lstm_times_a_vector() -> tuple[float, float]:
     lstm = tg.nn.LSTM(3, 4, generator=generator).to(tg.float64)
     x = tg.tensor(generator.normal((6, 2, 3), np.float64))  # (T, N, I)
     w = lstm.weight_hh_l0  # (16, 4)
-    u = generator.normal(w.shape, np.float64)
+    u = tg.tensor(generator.normal(w.shape, np.float64))
 
     def gradient(create_graph: bool) -> tg.Tensor:
         return grad(lstm(x)[0].square().sum(), w, create_graph=create_graph)[0]
 
-    product = grad((gradient(True) * u).sum(), w)[0].numpy()  # d (g . u) / dw = H u
-    there, eps, ends = w.detach().numpy().copy(), 1e-5, []
+    (product,) = grad((gradient(True) * u).sum(), w)  # d (g . u) / dw = H u
+    there, eps, ends = w.detach().clone(), 1e-5, []
     for sign in (1, -1):
-        w.copy_(tg.tensor(there + sign * eps * u))
-        ends.append(gradient(False).numpy().copy())
-    w.copy_(tg.tensor(there))
-    return float((u * product).sum()), float((u * (ends[0] - ends[1])).sum() / (2 * eps))
+        with tg.no_grad():
+            w.copy_(there + sign * eps * u)
+        ends.append(gradient(False))
+    return (u * product).sum().item(), (u * (ends[0] - ends[1])).sum().item() / (2 * eps)
 
 
 def gradient_penalty(steps: int = 60) -> tuple[float, float]:
@@ -84,5 +84,7 @@ def gradient_penalty(steps: int = 60) -> tuple[float, float]:
 if __name__ == "__main__":
     print("derivatives of tanh at 0.5:", " ".join(f"{v:.4f}" for v in derivatives_of_tanh()), "\n")
     print("Newton's method ends at", newton(), "\n")
-    print("u.H u of an LSTM: {:.8f} by the engine, {:.8f} by differences\n".format(*hessian_of_an_lstm_times_a_vector()))
-    print("slope of a network: {:.2f} before, {:.2f} after a penalty on its distance from 1".format(*gradient_penalty()))
+    engine, differences = hessian_of_an_lstm_times_a_vector()
+    print(f"u.H u of an LSTM: {engine:.8f} by the engine, {differences:.8f} by differences\n")
+    before, after = gradient_penalty()
+    print(f"mean slope of a network: {before:.2f} before, {after:.2f} after it was trained towards 1")

@@ -299,7 +299,9 @@ class _Pass:
                 self.send(edge, gradient, f"a gradient from {node.name}.backward")
 
 
-def backward(output: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+def backward(
+    output: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+) -> None:
     """Add the gradient of ``output`` with respect to every leaf to that leaf's ``.grad``.
 
     Args:
