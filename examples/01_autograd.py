@@ -1,6 +1,6 @@
 """Gradients: what a Tensor remembers, and a curve that is learned from it.
 
-What: an expression and its gradient, by the engine and by hand; then a network of 65 numbers learns a sine.
+What: an expression and its gradient, by the engine and by hand; then a network of 64 numbers learns a sine.
 When: first. Nothing is needed but NumPy and calculus.
 How long: a second on one CPU core.
 """

@@ -43,7 +43,7 @@ def write(model, vocabulary, seed, length, temperature, generator):
         for _ in range(length):
             scores, state = model(tg.tensor(tokens).reshape(-1, 1), state)
             p = reweight(F.softmax(scores.double(), dim=-1).numpy()[0], temperature)
-            tokens = np.array([min(p.cumsum().searchsorted(generator.uniform()), len(p) - 1)], np.int32)
+            tokens = generator.numpy.choice(len(p), 1, p=p)
             written.append(tokens[0])
     return vocabulary.decode(written)
 
@@ -51,28 +51,27 @@ def write(model, vocabulary, seed, length, temperature, generator):
 def main(data="nietzsche", epochs=60, quick=False):
     """Listings 8.2 (the text), 8.3 (windows), 8.5 (optimiser), 8.7 (the loop); return each epoch's mean loss."""
     text = tg.data.load_text("python-docs")[:12_000] if quick else tg.data.load_text(data, report=print)
-    text, generator = text.lower(), tg.Generator(0)
+    text, generator, length = text.lower(), tg.Generator(0), 60 if quick else 400
     vocabulary = tg.data.Vocabulary.of(text)
     windows = tg.data.Windows(vocabulary.encode(text), WINDOW, STRIDE)  # numbers: one-hot vectors are never made
     batches = tg.data.DataLoader(windows, BATCH, shuffle=True, generator=generator)
     model = CharLSTM(len(vocabulary), generator)
-    optimizer = tg.optim.RMSprop(model.parameters(), lr=0.003 if quick else 0.01, alpha=0.9, eps=1e-7)
+    optimizer = tg.optim.RMSprop(model.parameters(), lr=0.01, alpha=0.9, eps=1e-7)
     print(f"{len(windows):,} windows; a guess has a loss of ln {len(vocabulary)} = {np.log(len(vocabulary)):.2f}")
     losses = []
     for epoch in range(2 if quick else epochs):
-        total = 0.0
+        losses.append(0.0)
         for tokens, following in batches:  # (60, N), (N,)
             optimizer.zero_grad()
             loss = F.cross_entropy(model(tokens)[0], following)
             loss.backward()
             optimizer.step()
-            total += loss.item() * len(following)
-        losses.append(total / len(windows))
+            losses[-1] += loss.item() * len(following) / len(windows)
         start = int(generator.integers(0, len(text) - WINDOW))
-        print(f"epoch {epoch + 1}: loss {losses[-1]:.3f}; after {text[start : start + WINDOW]!r}:")
+        seed = text[start : start + WINDOW]
+        print(f"epoch {epoch + 1}: loss {losses[-1]:.3f}; after {seed!r}:")
         for temperature in (0.2, 0.5, 1.0, 1.2):
-            words = write(model, vocabulary, text[start : start + WINDOW], 60 if quick else 400, temperature, generator)
-            print(f"--- temperature {temperature}: {words!r}")
+            print(f"--- {temperature}: {write(model, vocabulary, seed, length, temperature, generator)!r}")
     return losses
 
 

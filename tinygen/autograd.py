@@ -1,7 +1,7 @@
 """Reverse-mode differentiation: Function, the graph, backward. The file to read first.
 
 Calling an op (``Mul.apply(x, y)``) runs its ``forward`` on arrays and, where a gradient is wanted, leaves a
-:class:`Node` behind. A node holds *edges* to the nodes (or leaves) its inputs came from, never its outputs: there
+Node (``graph.py``) behind. A node holds *edges* to the nodes (or leaves) its inputs came from, never its outputs: there
 is no reference cycle, and a graph is freed at once, without the garbage collector. Nodes are numbered at birth;
 backward takes them from a heap, highest number first, so that every node comes after all that used its outputs,
 whatever the shape of the graph, and no recursion limits its depth.
@@ -13,13 +13,10 @@ run; with ``create_graph=True`` they leave a graph of their own, and so gradient
 from __future__ import annotations
 
 import heapq
-import itertools
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from tinygen.graph import Node, edge_of
 from tinygen.modes import (  # noqa: F401  (detect_anomaly ... are part of this module's public face)
     detect_anomaly,
     enable_grad,
@@ -30,98 +27,7 @@ from tinygen.modes import (  # noqa: F401  (detect_anomaly ... are part of this 
     refuse_new_nan,
 )
 from tinygen.tensor import Tensor
-from tinygen.writes import mark_of, now, unchanged
 from tinygen_ops.arrays import array_module
-
-_births = itertools.count()
-
-
-class Node:
-    """One recorded op: the ``ctx`` that its forward and backward share. Ops may hang settings on it."""
-
-    __slots__ = ("__dict__", "_sources", "edges", "function", "number", "outputs", "saved_arrays", "time")
-    materialize = True  # whether a missing output gradient reaches backward as zeros, or as None
-    wanted = None  # in a pass that goes to some inputs only: for each edge, whether its gradient is asked for
-
-    def __init__(self) -> None:
-        self.saved_arrays = ()
-
-    @property
-    def name(self) -> str:
-        """The op's name."""
-        return self.function.__name__
-
-    @property
-    def needs_input_grad(self) -> list[bool]:
-        """In backward: for each input, whether its gradient is wanted."""
-        return [edge is not None for edge in self.edges] if self.wanted is None else self.wanted
-
-    def save(self, *arrays: Any) -> None:
-        """Keep arrays for backward: inputs, outputs, or others, which count as constants."""
-        self.saved_arrays = arrays
-
-    @property
-    def saved(self) -> list[Tensor]:
-        """What :meth:`save` kept, as Tensors that stand in the graph where the arrays stood in the forward."""
-        return [self._attach(array, *source) for array, source in zip(self.saved_arrays, self._sources, strict=True)]
-
-    def _record(
-        self, function: type[Function], inputs: Sequence[Any], arrays: list, results: tuple, outputs: tuple
-    ) -> None:
-        """Become part of the graph; ``outputs`` are the ``results`` of the forward with scalars made arrays."""
-        self.number = next(_births)
-        self.time = now()
-        self.function = function
-        self.edges = tuple([None if t is None or not t._requires_grad else _edge(t) for t in inputs])
-        self.outputs = [(out.shape, out.dtype) for out in outputs]
-        if any([isinstance(array, np.generic) for array in self.saved_arrays]):
-            arrays_of = {id(result): out for result, out in zip(results, outputs, strict=True)}
-            self.saved_arrays = tuple([
-                arrays_of.get(id(array), np.asarray(array)) if isinstance(array, np.generic) else array
-                for array in self.saved_arrays
-            ])
-        self._sources = [self._source(array, arrays, outputs) for array in self.saved_arrays]
-        if mode.anomaly:
-            self.origin = "; it was called at\n" + "".join(traceback.format_stack(limit=8)[:-2])
-
-    @staticmethod
-    def _source(array: Any, arrays: list, outputs: tuple) -> tuple:
-        """Where a saved array stood (input number, ~output number or None), and its mark against later writes."""
-        mark = None if array is None else mark_of(array)
-        for i, candidate in enumerate(arrays):
-            if candidate is array and array is not None:
-                return i, mark
-        for i, candidate in enumerate(outputs):
-            if candidate is array:
-                return ~i, mark
-        return None, mark
-
-    def _attach(self, array: Any, source: int | None, mark: int | None) -> Tensor | None:
-        if array is None:
-            return None
-        edge = self.edges[source] if source is not None and source >= 0 else None
-        leaf = edge[0] if edge is not None and type(edge[0]) is not Node and mode.recording else None
-        if not unchanged(array, mark, self.time) or (leaf is not None and leaf._data is not array):
-            raise RuntimeError(
-                f"an array of shape {array.shape} that {self.name} needs for its gradient was written to after "
-                "the forward; write into a copy, or after backward"
-            )
-        if leaf is not None:
-            return leaf  # second order flows into the leaf itself
-        saved = Tensor(array)
-        if mode.recording and source is not None and (source < 0 or edge is not None):
-            saved._node, saved._index = (self, ~source) if source < 0 else edge
-            saved._requires_grad = True
-        return saved
-
-    def _release(self) -> None:
-        self.saved_arrays = self._sources = self.edges = None
-        self.__dict__.clear()
-
-
-def _edge(tensor: Tensor) -> tuple[Any, int]:
-    """Where the gradient of ``tensor`` goes: (node, output number), or (the leaf itself, 0)."""
-    return (tensor, 0) if tensor._node is None else (tensor._node, tensor._index)
 
 
 class Function:
@@ -167,7 +73,7 @@ class Function:
         outputs = tuple([out if out.shape else array_module(out).asarray(out) for out in produced])
         tensors = tuple([Tensor(out) for out in outputs])
         if recording and mode.recording:
-            node._record(cls, inputs, arrays, produced, outputs)
+            node.record(cls, inputs, arrays, produced, outputs)
             for i, tensor in enumerate(tensors):
                 if tensor._data.dtype.kind == "f":  # integers and booleans carry no gradient
                     tensor._node, tensor._index, tensor._requires_grad = node, i, True
@@ -215,7 +121,7 @@ class _Pass:
             if type(gradient._data) is not type(data):
                 where = f"`gradient` is on {gradient.device}, the tensor on {output.device}"
                 raise TypeError(f"{where}; move it with .to()")
-            self.send(_edge(output), gradient, "`gradient`, the start of backward,")
+            self.send(edge_of(output), gradient, "`gradient`, the start of backward,")
 
     def send(self, edge: tuple[Any, int], gradient: Tensor, sender: str) -> None:
         """Add ``gradient`` to what is waiting at the other end of ``edge``."""
@@ -272,7 +178,7 @@ class _Pass:
                 if needed is not None:
                     node.wanted = None
             if not retain_graph:
-                node._release()
+                node.release()
 
     def _step(self, node: Node, gradients: list[Tensor | None]) -> None:
         """Run one node's backward and send the results on."""
@@ -373,7 +279,7 @@ def grad(
         grad_outputs = [None] * len(outputs)
     elif not isinstance(grad_outputs, (list, tuple)):
         grad_outputs = [grad_outputs]
-    wanted = [(id(target), index) for target, index in map(_edge, inputs)]
+    wanted = [(id(target), index) for target, index in map(edge_of, inputs)]
     kept: dict[tuple[int, int], Tensor | None] = dict.fromkeys(wanted)
     with mode_set("recording", create_graph):
         pass_ = _Pass(create_graph)

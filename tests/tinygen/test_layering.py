@@ -17,6 +17,7 @@ LAYERS = [
     "tinygen.random",
     "tinygen.modes tinygen.writes",
     "tinygen.tensor",
+    "tinygen.graph",
     "tinygen.autograd",
     "tinygen.fusion",
     "tinygen.ops",

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinygen.cli import bench, data, demo, info, text
+from tinygen.cli import bench, data, demo, gradcheck, info, text
 from tinygen.cli.common import Parser, eprint
 from tinygen.run import EXIT_INTERRUPTED
 from tinygen.version import __version__
 from tinygen_ops.registry import mode as kernel_mode
 
-COMMANDS = (demo, text, data, bench, info)
+COMMANDS = (demo, text, data, gradcheck, bench, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
