@@ -14,7 +14,7 @@ def test_vocabulary_round_trip_and_unknown_characters():
     assert vocabulary.characters == " ,dehlorw"
     assert vocabulary.decode(vocabulary.encode("Hello")) == "hello"
     assert vocabulary.encode("hello").dtype == np.int32
-    with pytest.raises(ValueError, match=r"`--prompt` has characters that this model has never seen: 'x' '\\u20ac'|'x' '€'"):
+    with pytest.raises(ValueError, match=r"that this model has never seen: .x. .€.; it knows"):
         vocabulary.encode("x€", "--prompt")
 
 
@@ -34,7 +34,10 @@ def test_number_of_nietzsche_windows_is_the_published_one():
     assert len(Windows(np.zeros(600_893, np.int32), 60, 3)) == 200_278
 
 
-@pytest.mark.parametrize(("options", "message"), [((30, 3), "`window` is 30, but the text has only 20"), ((0, 3), "`window` is 0"), ((5, 0), "`stride` is 0")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [((30, 3), "`window` is 30, but the text has only 20"), ((0, 3), "`window` is 0"), ((5, 0), "`stride` is 0")],
+)
 def test_windows_refuse(options, message):
     with pytest.raises(ValueError, match=message):
         Windows(np.zeros(20, np.int32), *options)
@@ -49,7 +52,7 @@ def test_loader_hands_out_everything_once_in_a_new_order_each_epoch():
     first, second = ([t.tolist() for (t,) in batches] for _ in range(2))
     for epoch in (first, second):
         assert [len(b) for b in epoch] == [3, 3, 3, 1]
-        assert sorted(sum(epoch, [])) == list(range(10))
+        assert sorted(n for batch in epoch for n in batch) == list(range(10))
     assert first != second
     assert len(list(loader(drop_last=True))) == 3 == len(loader(drop_last=True))
 

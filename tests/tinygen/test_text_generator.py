@@ -1,5 +1,6 @@
 """The text generator: its model, loss, samples, schedule, and a continuation in the middle of an epoch."""
 
+import itertools
 import json
 import math
 
@@ -41,7 +42,7 @@ def test_the_book_preset_is_the_chapter():
 
 def test_weights_start_as_keras_does():
     model = text.CharLSTM(9, 16, generator=tg.Generator(0))
-    recurrent = model.lstm.weight_hh_l0.detach().numpy()  # (4H, H): Keras' kernel is its transpose, with orthonormal rows
+    recurrent = model.lstm.weight_hh_l0.detach().numpy()  # (4H, H): the transpose of Keras' kernel
     np.testing.assert_allclose(recurrent.T @ recurrent, np.eye(16), atol=1e-5)
     assert abs(model.lstm.weight_ih_l0.detach().numpy()).max() <= math.sqrt(6 / (9 + 64))
     assert model.lstm.bias_ih_l0.detach().tolist() == [0] * 16 + [1] * 16 + [0] * 32
@@ -84,7 +85,7 @@ def test_learning_rate_rises_then_falls():
     assert max(rates) == pytest.approx(1.0)
     assert rates.index(max(rates)) in (199, 200)
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
-    assert all(a > b for a, b in zip(rates[200:], rates[201:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(rates[200:]))
     assert text.learning_rate(text.settings_for("book"), 4000, 5000) == 0.01
 
 
@@ -154,7 +155,7 @@ def test_settings_are_checked(changes, message):
 
 
 def test_held_out_text_must_be_longer_than_a_window():
-    with pytest.raises(ValueError, match="`val_fraction` 0.01 holds out 10 characters"):
+    with pytest.raises(ValueError, match=r"`val_fraction` 0\.01 holds out 10 characters"):
         text.Trainer(small(val_fraction=0.01), CORPUS)
     with pytest.raises(ValueError, match="1 distinct character"):
         text.Trainer(small(), "a" * 500)
@@ -203,7 +204,7 @@ def test_init_from_takes_the_weights_only(tmp_path, corpus):
     before, after = tg.load(weights), tg.load(tmp_path / "b/last.safetensors")
     for name in before:
         np.testing.assert_allclose(before[name], after[name], atol=1e-9)
-    with pytest.raises(ValueError, match="`init_from` is .* other weights"):
+    with pytest.raises(ValueError, match=r"`init_from` is .* other weights"):
         text.train(small(data=corpus, layers=2), tmp_path / "c", init_from=weights, quiet=True)
     assert not (tmp_path / "c").exists()
 
