@@ -2,7 +2,7 @@
 
 What: a network reads 60 characters and learns which one follows; drawing from that writes text.
 When: after 01; before ``tinygen/generators/text.py``: this, with Keras' initial values, checkpoints and resuming.
-How long: a minute an epoch on two CPU cores (fetches 0.6 MB once); with --quick, offline, 5 s.
+How long: one to two minutes an epoch on two CPU cores (fetches 0.6 MB once); with --quick, offline, 5 s.
 """
 
 import argparse

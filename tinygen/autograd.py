@@ -67,19 +67,20 @@ class Function:
         node = Node()
         results = cls.forward(node, *arrays, **settings)
         produced = results if type(results) is tuple else (results,)
-        if any([not hasattr(out, "shape") for out in produced]):
-            raise TypeError(f"{cls.__name__}.forward must return arrays, it returned {results!r}")
-        # NumPy hands back scalars (np.float32) where a result has no axes
-        outputs = tuple([out if out.shape else array_module(out).asarray(out) for out in produced])
-        tensors = tuple([Tensor(out) for out in outputs])
+        tensors = []
+        for out in produced:
+            if not hasattr(out, "shape"):
+                raise TypeError(f"{cls.__name__}.forward must return arrays, it returned {results!r}")
+            # NumPy hands back scalars (np.float32) where a result has no axes
+            tensors.append(Tensor(out if out.shape else array_module(out).asarray(out)))
         if recording and mode.recording:
-            node.record(cls, inputs, arrays, produced, outputs)
+            node.record(cls, inputs, arrays, produced, tuple([tensor._data for tensor in tensors]))
             for i, tensor in enumerate(tensors):
                 if tensor._data.dtype.kind == "f":  # integers and booleans carry no gradient
                     tensor._node, tensor._index, tensor._requires_grad = node, i, True
         if mode.anomaly:
-            refuse_new_nan(cls.__name__, "forward", [a for a in arrays if a is not None], outputs)
-        return tensors if type(results) is tuple else tensors[0]
+            refuse_new_nan(cls.__name__, "forward", [a for a in arrays if a is not None], [t._data for t in tensors])
+        return tuple(tensors) if type(results) is tuple else tensors[0]
 
 
 class Add(Function):
@@ -121,10 +122,10 @@ class _Pass:
             if type(gradient._data) is not type(data):
                 where = f"`gradient` is on {gradient.device}, the tensor on {output.device}"
                 raise TypeError(f"{where}; move it with .to()")
-            self.send(edge_of(output), gradient, "`gradient`, the start of backward,")
+            self.send(edge_of(output), gradient, None)
 
-    def send(self, edge: tuple[Any, int], gradient: Tensor, sender: str) -> None:
-        """Add ``gradient`` to what is waiting at the other end of ``edge``."""
+    def send(self, edge: tuple[Any, int], gradient: Tensor, sender: Node | None) -> None:
+        """Add ``gradient`` to what is waiting at the other end of ``edge``; without a sender it starts the pass."""
         target, index = edge
         if type(target) is Node:
             slots = self.waiting.get(target)
@@ -136,7 +137,8 @@ class _Pass:
             slots, index, shape, dtype = self.leaves, id(target), target._data.shape, target._data.dtype
             slots.setdefault(index, None)
         if gradient._data.shape != shape:
-            raise RuntimeError(f"{sender} has shape {gradient.shape}, the tensor it belongs to {shape}")
+            source = f"a gradient from {sender.name}.backward" if sender else "`gradient`, the start of backward,"
+            raise RuntimeError(f"{source} has shape {gradient.shape}, the tensor it belongs to {shape}")
         if gradient._data.dtype != dtype:
             gradient = gradient.to(dtype)
         before = slots[index]
@@ -202,7 +204,7 @@ class _Pass:
             refuse_new_nan(node.name, "backward", *arrays, getattr(node, "origin", ""))
         for edge, wanted, gradient in zip(node.edges, node.wanted or node.edges, results, strict=True):
             if wanted and gradient is not None:
-                self.send(edge, gradient, f"a gradient from {node.name}.backward")
+                self.send(edge, gradient, node)
 
 
 def backward(
@@ -235,7 +237,7 @@ def backward(
             flags = total._data.flags
             usable = flags.c_contiguous and getattr(flags, "writeable", True)
             if not usable or id(_owner(total._data)) in shared:
-                total = total.clone()
+                total = total.clone() if create_graph else Tensor(total._data.copy())
             shared.add(id(_owner(total._data)))
             leaf.grad = total
 

@@ -72,7 +72,7 @@ def _describe(run: Run, settings: text.Settings, seconds: float, written: dict[f
             "right begins.",
         ),
         "<h3>What it writes</h3>",
-        f"<p>The same beginning at the chapter's four temperatures: <code>{html.escape(PROMPT)}</code>. A low "
+        f"<p>The same beginning at the chapter's four temperatures: <code>{html.escape(PROMPT.strip())}</code>. A low "
         "temperature keeps to the likeliest characters and repeats itself; a high one takes risks and misspells.</p>",
         *(page.sample(f"temperature {t}", PROMPT, words) for t, words in written.items()),
         "<h3>What it expects next</h3>",
