@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
-# What the rows of the benchmark mean to a reader, and how many of a row's units its time is for.
+# What the rows of the benchmark mean to a reader.
 NAMES = {
     "text train batch 128": "text: one step of training, 128 windows of 60 characters",
     "text sample": "text: writing 400 characters",
@@ -31,10 +31,11 @@ def milliseconds(value: float) -> str:
 
 
 def rows(report: dict[str, Any]) -> list[str]:
-    """Return the lines of one report's table: those rows that were measured against PyTorch."""
+    """Return the lines of one report's table: rows measured against PyTorch in at least one undisturbed round."""
     lines = ["| | tinygen | PyTorch | tinygen / PyTorch |", "|---|---:|---:|---:|"]
     for row in report["rows"]:
-        if row["ratio"] is not None and row["name"] in NAMES:
+        undisturbed = row.get("rounds", 1) > (row.get("disturbed") or 0)
+        if row["ratio"] is not None and row["name"] in NAMES and undisturbed:
             ours, theirs = milliseconds(row["tinygen_ms"]), milliseconds(row["torch_ms"])
             lines.append(f"| {NAMES[row['name']]} | {ours} | {theirs} | {row['ratio']:.2f} |")
     for row in report["rows"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -29,12 +30,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:
         command.add_parser(subparsers)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal lacks must not end a training run
+            stream.reconfigure(errors="backslashreplace")
     arguments = parser.parse_args(argv)
     try:
         kernel_mode()  # a wrong TINYGEN_KERNELS is told before anything is written
-        return arguments.run(arguments)
+        status = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where it can still be told that nothing more can be written
+        return status
     except BrokenPipeError:  # the reader of our output has gone (tinygen ... | head): nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
     except KeyboardInterrupt:
         eprint("tinygen: interrupted")
@@ -42,8 +49,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, RuntimeError, OSError, MemoryError) as error:
         if os.environ.get("TINYGEN_DEBUG"):
             raise
+        _drop_output()
         eprint(f"tinygen: {_line(error)}")
         return 2
+
+
+def _drop_output() -> None:
+    """Forget what stdout did not take, which the interpreter would try again, and complain of, as it ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _line(error: Exception) -> str:

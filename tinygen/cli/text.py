@@ -59,12 +59,11 @@ def _train(arguments: argparse.Namespace) -> int:
     init_from = arguments.init_from
     if arguments.resume and arguments.out is None:
         raise ValueError("--resume needs --out, the run to go on with")
-    stored = None
     if arguments.resume and (arguments.out / "config.json").is_file():
         # what is not said again is as it was
-        stored = Run.open(arguments.out, text.COMMAND).settings
-        settings = text.Settings(**{k: v for k, v in stored.items() if k in names} | given)
-        init_from = init_from or stored["init_from"]
+        there = Run.open(arguments.out, text.COMMAND)
+        settings = text.settings_of(there, **given)
+        init_from = init_from or there.settings.get("init_from")
     else:
         if (seed := seed_of(arguments)) is not None:
             given["seed"] = seed

@@ -17,7 +17,7 @@ from tinygen.run import EXIT_INTERRUPTED, Run
 
 # The tuned preset on fewer windows: 345 steps an epoch with Python 3.11. No samples while it runs: the page has them.
 SETTINGS = text.settings_for(
-    "tuned", data="python-docs", stride=20, batch_size=64, epochs=4, lr=0.02, log_every=15, save_every=200,
+    "tuned", data="python-docs", stride=20, batch_size=64, epochs=3, lr=0.02, log_every=15, save_every=200,
     sample_every=1_000_000,
 )
 PROMPT = "if the value of the expression is "

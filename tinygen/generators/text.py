@@ -584,6 +584,25 @@ def start_from(model: nn.Module, path: str | Path) -> None:
 # ------------------------------------------------------------------------------------------------------ sampling
 
 
+def settings_of(run: Run, **changes: Any) -> Settings:
+    """Return the settings of a run that is there, with ``changes``.
+
+    Raises:
+        ValueError: if its ``config.json`` lacks something, or holds a value of the wrong kind.
+    """
+    damaged = f"`{run.path / 'config.json'}` is damaged"
+    for name in ("vocabulary", "prompt"):
+        if not isinstance(run.settings.get(name), str):
+            raise ValueError(f"{damaged}: it has no `{name}`")
+    known = {f.name for f in fields(Settings)}
+    stored = {name: value for name, value in run.settings.items() if name in known}
+    for name, value in stored.items():
+        kind = type(getattr(Settings, name))  # of the default
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise ValueError(f"{damaged}: its `{name}` is {value!r}")
+    return Settings(**stored | changes)
+
+
 def load_model(path: str | Path, which: str = "auto") -> tuple[CharLSTM, Vocabulary, Settings, str]:
     """Return the model of a run, its vocabulary and settings, and a prompt from its text.
 
@@ -593,16 +612,19 @@ def load_model(path: str | Path, which: str = "auto") -> tuple[CharLSTM, Vocabul
 
     Raises:
         FileNotFoundError: if there is no run.
-        ValueError: if it is a run of something else.
+        ValueError: if it is a run of something else, or not whole.
     """
     run = Run.open(path, COMMAND)
-    known = {f.name for f in fields(Settings)}
-    settings = Settings(**{k: v for k, v in run.settings.items() if k in known})
+    settings = settings_of(run)
     vocabulary = Vocabulary(run.settings["vocabulary"], lower_case=not settings.keep_case)
     model = CharLSTM(len(vocabulary), settings.units, settings.layers, settings.gate)
     if which == "auto":
         which = "best" if (Path(path) / "best.safetensors").exists() else "last"
-    model.load_state_dict(run.weights(which))
+    weights = run.weights(which)
+    try:
+        model.load_state_dict(weights)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"`{run.path}` has weights of another model than its settings: {error.args[0]}") from None
     return model.eval(), vocabulary, settings, run.settings["prompt"]
 
 
