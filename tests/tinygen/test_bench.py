@@ -3,12 +3,13 @@ import json
 import math
 import platform
 import sys
+import time
 
 import numpy as np
 import pytest
 
-from tinygen.bench import machine, measure, table, workloads
-from tinygen.bench.process import Rounds, Slot, Worker, environment, run_command, take_turns
+from tinygen.bench import machine, measure, process, table, workloads
+from tinygen.bench.process import Rounds, Slot, Worker, command_slot, environment, run_command, take_turns
 from tinygen.cli import main
 
 UNTIMED_BY_WORKERS = ("_text_start", "_import", "_text_memory")  # these rows run whole commands
@@ -139,33 +140,54 @@ def test_failed_command_is_told_with_its_last_words():
         run_command([sys.executable, "-c", "import sys; sys.stderr.write('no good'); sys.exit(3)"], environment(1))
 
 
+def test_what_others_used_leaves_out_our_own_share(monkeypatch):
+    monkeypatch.setattr(process, "_busy", lambda: 112.0)
+    start = time.perf_counter() - 2
+    assert process._others(100.0, start, own=9.0) == pytest.approx(1.5, rel=0.2)  # 12 used, 9 of them ours, in 2 s
+    assert process._others(100.0, start, own=13.0) == 0  # the two clocks tick differently
+    assert process._others(None, start, own=9.0) is None
+
+
+def test_command_slot_counts_the_childs_cpu_as_ours(monkeypatch):
+    monkeypatch.setattr(process, "_busy", iter([100.0, 100.4]).__next__)
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+
+    def measure():
+        run_command([sys.executable, "-c", busy], environment(1))
+        return 7.0
+
+    slot = command_slot(measure)
+    assert slot.ms == [7.0]
+    assert slot.others == 0
+
+
 class Scripted:
-    """Stands in for a worker: its slots come from a list of (ms, cores that others used)."""
+    """Stands in for a side: its slots come from a list of (ms, cores that others used)."""
 
     def __init__(self, *slots):
         self.slots = list(slots)
 
-    def slot(self, form, seconds):
+    def __call__(self):
         ms, others = self.slots.pop(0)
         return Slot([ms], others)
 
 
 def test_disturbed_rounds_are_run_again():
     a, b = Scripted((9, 0.0), (1, 0.0), (2, 0.0)), Scripted((99, 1.0), (4, 0.0), (8, 0.1))
-    result = take_turns({"a": (a, ""), "b": (b, "")}, 2, 0.1)
+    result = take_turns({"a": a, "b": b}, 2)
     assert (result.median("a"), result.median("b"), result.disturbed) == (1.5, 6, 0)
     assert result.ratios("a", "b") == [0.25, 0.25]
 
 
 def test_where_all_is_disturbed_the_least_disturbed_count_and_are_told():
     others = [0.9, 0.3, 0.5, 0.2, 0.8, 0.7]
-    result = take_turns({"a": (Scripted(*enumerate(others)), "")}, 2, 0.1)
+    result = take_turns({"a": Scripted(*enumerate(others))}, 2)
     assert [r["a"].ms for r in result.rounds] == [[3], [1]]
     assert result.disturbed == 2
 
 
 def test_where_the_system_does_not_say_all_rounds_count():
-    result = take_turns({"a": (Scripted((1, None), (3, None)), "")}, 2, 0.1)
+    result = take_turns({"a": Scripted((1, None), (3, None))}, 2)
     assert (result.median("a"), result.disturbed) == (2, 0)
     assert isinstance(result, Rounds)
 

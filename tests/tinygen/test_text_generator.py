@@ -217,3 +217,23 @@ def test_load_model_takes_the_best_where_there_is_one(tmp_path, corpus):
     assert prompt == CORPUS[:12]
     assert vocabulary.characters == "".join(sorted(set(CORPUS)))
     assert settings.units == 16
+
+
+def test_damaged_last_weights_are_said_and_the_ones_before_taken(tmp_path, corpus):
+    text.train(small(data=corpus), tmp_path / "run", quiet=True)
+    last = tmp_path / "run/last.safetensors"
+    last.write_bytes(last.read_bytes()[:-100])
+    said = []
+    model, *_ = text.load_model(tmp_path / "run", "last", said.append)
+    assert len(said) == 1
+    assert "last.safetensors" in said[0]
+    before = tg.load(tmp_path / "run/last.previous.safetensors")
+    np.testing.assert_array_equal(model.dense.weight.detach().numpy(), before["dense.weight"])
+
+
+def test_fewer_steps_than_are_done_is_finished_already(tmp_path, corpus):
+    text.train(small(data=corpus, max_steps=9), tmp_path / "run", quiet=True)
+    said = []
+    shorter = small(data=corpus, max_steps=5)
+    assert text.train(shorter, tmp_path / "run", resume=True, say=said.append) == 0
+    assert said[-1].endswith("finished already, at step 9")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import re
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygen.bench import machine, workloads
-from tinygen.bench.process import Worker, environment, run_command, take_turns
+from tinygen.bench.process import Slot, Worker, command_slot, environment, run_command, take_turns
 from tinygen.data.download import cached
 from tinygen.data.text import load_text
 
@@ -74,24 +75,33 @@ def _in_turn(session: Session, name: str, arrays: Path, gflop: float | None) -> 
     with ExitStack() as stack:
         ours = stack.enter_context(Worker(OURS, name, arrays, env))
         evidence = ours.ask("evidence", form="tinygen")
-        sides = {"tinygen": (ours, "tinygen")}
+        workers = {"tinygen": ours}
+        sides = {"tinygen": partial(ours.slot, "tinygen", session.seconds)}
         if session.against_torch:
             row |= _best_form(session, name, arrays, evidence)
             theirs = stack.enter_context(Worker(TORCH, name, arrays, env))
             same_work(name, row["torch_form"], evidence, theirs.ask("evidence", form=row["torch_form"]))
-            sides["torch"] = (theirs, row["torch_form"])
-        result = take_turns(sides, session.rounds, session.seconds)
-        row |= {f"{'' if side == 'tinygen' else 'torch_'}peak_mb": w.ask("peak_mb") for side, (w, _) in sides.items()}
-    row |= {"tinygen_ms": result.median("tinygen"), "rounds": session.rounds, "disturbed": result.disturbed}
+            workers["torch"] = theirs
+            sides["torch"] = partial(theirs.slot, row["torch_form"], session.seconds)
+        row |= _compared(session, sides)
+        row |= {f"{'' if side == 'tinygen' else 'torch_'}peak_mb": w.ask("peak_mb") for side, w in workers.items()}
     if gflop is not None:
         row["gflops"] = gflop / row["tinygen_ms"] * 1e3
         row["of_peak"] = row["gflops"] / session.peak_gflops if session.peak_gflops else None
+        if session.against_torch:
+            row["torch_gflops"] = gflop / row["torch_ms"] * 1e3
+    return row
+
+
+def _compared(session: Session, sides: dict[str, Callable[[], Slot]]) -> dict[str, Any]:
+    """The times of tinygen, and of PyTorch if it is among the sides."""
+    result = take_turns(sides, session.rounds)
+    row = {"tinygen_ms": result.median("tinygen"), "rounds": session.rounds, "disturbed": result.disturbed}
     if "torch" in sides:
         row["torch_ms"] = result.median("torch")
         row["ratio"] = row["tinygen_ms"] / row["torch_ms"]
-        row["ratio_lowest"], *_, row["ratio_highest"] = 2 * result.ratios("tinygen", "torch")
-        if gflop is not None:
-            row["torch_gflops"] = gflop / row["torch_ms"] * 1e3
+        ratios = result.ratios("tinygen", "torch")
+        row |= {"ratio_lowest": ratios[0], "ratio_highest": ratios[-1]}
     return row
 
 
@@ -105,7 +115,7 @@ def _best_form(session: Session, name: str, arrays: Path, evidence: list[float])
         for form in forms:
             same_work(name, form, evidence, worker.ask("evidence", form=form))
         rounds = max(1, session.rounds // 2)
-        result = take_turns({form: (worker, form) for form in forms}, rounds, session.seconds / 4)
+        result = take_turns({form: partial(worker.slot, form, session.seconds / 4) for form in forms}, rounds)
     medians = {form: result.median(form) for form in forms}
     return {"torch_form": min(medians, key=medians.__getitem__), "torch_forms_ms": medians}
 
@@ -132,8 +142,10 @@ def _against_reference(session: Session, name: str, arrays: Path) -> dict[str, A
         evidence = fused.ask("evidence", form="tinygen"), plain.ask("evidence", form="tinygen")
         if not np.allclose(*evidence, rtol=TOLERANCE, atol=TOLERANCE):
             raise RuntimeError(f"{name}: the fused kernel found {evidence[0]}, its reference {evidence[1]}")
-        sides = {"fused": (fused, "tinygen"), "reference": (plain, "tinygen")}
-        result = take_turns(sides, session.rounds, session.seconds)
+        sides = {"fused": fused, "reference": plain}
+        result = take_turns(
+            {side: partial(worker.slot, "tinygen", session.seconds) for side, worker in sides.items()}, session.rounds
+        )
         peak_mb = fused.ask("peak_mb")
     row = {"tinygen_ms": result.median("fused"), "reference_ms": result.median("reference"), "peak_mb": peak_mb}
     row["reference_ratio"] = row["reference_ms"] / row["tinygen_ms"]
@@ -179,40 +191,43 @@ def sampling_gflop() -> float:
 
 
 def _text_start(session: Session, name: str) -> dict[str, Any]:
-    """From the start of the process to its end, one training step done: seconds, as milliseconds."""
+    """From the start of the process to its end, one training step done."""
     corpus, env = str(session.corpus()), environment(session.threads)
-    torch_peer = Path(workloads.__file__).with_name("torch_peer.py")
-    times: dict[str, list[float]] = {"tinygen": [], "torch": []}
-    for i in range(session.rounds + 1):
-        out = str(session.folder / f"start-{i}")
+    torch_peer = str(Path(workloads.__file__).with_name("torch_peer.py"))
+    runs = itertools.count()
+
+    def ours() -> float:
         command = [sys.executable, "-m", "tinygen", "text", "train", "--data", corpus, "--preset", "book"]
-        times["tinygen"].append(run_command([*command, "--device", "cpu", "--max-steps", "1", "-o", out], env)[0])
-        if session.against_torch:
-            times["torch"].append(run_command([sys.executable, str(torch_peer), corpus], env)[0])
+        out = str(session.folder / f"start-{next(runs)}")
+        return run_command([*command, "--device", "cpu", "--max-steps", "1", "-o", out], env)[0] * 1e3
+
+    def theirs() -> float:
+        return run_command([sys.executable, torch_peer, corpus], env)[0] * 1e3
+
     note = f"{session.corpus_name}; the whole command, checkpoint and exit included"
-    return _compared({side: found[1:] for side, found in times.items()}, note)  # the first one filled the caches
+    return _commands_compared(session, ours, theirs) | {"note": note}
 
 
 def _import(session: Session, name: str) -> dict[str, Any]:
     """What importing costs beyond NumPy's own import."""
-    env = environment(session.threads)
-    times: dict[str, list[float]] = {"tinygen": [], "torch": []}
-    for _ in range(session.rounds + 1):
-        for side in ("tinygen", "torch") if session.against_torch else ("tinygen",):
-            report = run_command([sys.executable, "-X", "importtime", "-c", f"import {side}"], env)[2]
-            # "import time:   self us | cumulative us |   module", modules within others indented
-            found = {name: int(us) for us, name in re.findall(r"\| +(\d+) \| +(\S+)$", report, re.MULTILINE)}
-            times[side].append((found[side] - found.get("numpy", 0)) / 1e6)
-    return _compared({side: found[1:] for side, found in times.items()}, "beyond NumPy's own import")
+
+    def milliseconds(package: str) -> float:
+        command = [sys.executable, "-X", "importtime", "-c", f"import {package}"]
+        report = run_command(command, environment(session.threads))[2]
+        # "import time:   self us | cumulative us |   module", modules within others indented
+        found = {module: int(us) for us, module in re.findall(r"\| +(\d+) \| +(\S+)$", report, re.MULTILINE)}
+        return (found[package] - found.get("numpy", 0)) / 1e3
+
+    row = _commands_compared(session, partial(milliseconds, "tinygen"), partial(milliseconds, "torch"))
+    return row | {"note": "beyond NumPy's own import"}
 
 
-def _compared(times: dict[str, list[float]], note: str) -> dict[str, Any]:
-    """A row from seconds of both sides."""
-    row: dict[str, Any] = {"tinygen_ms": statistics.median(times["tinygen"]) * 1e3, "note": note}
-    if times["torch"]:
-        row["torch_ms"] = statistics.median(times["torch"]) * 1e3
-        row["ratio"] = row["tinygen_ms"] / row["torch_ms"]
-    return row | {"rounds": len(times["tinygen"])}
+def _commands_compared(session: Session, ours: Callable[[], float], theirs: Callable[[], float]) -> dict[str, Any]:
+    """The times of commands, each run once before, so that files and compiled kernels are where they stay."""
+    sides = {"tinygen": ours, "torch": theirs} if session.against_torch else {"tinygen": ours}
+    for run in sides.values():
+        run()
+    return _compared(session, {side: partial(command_slot, run) for side, run in sides.items()})
 
 
 def _text_memory(session: Session, name: str) -> dict[str, Any]:
@@ -307,6 +322,7 @@ def bench(
 def _peak(session: Session) -> tuple[float, str]:
     """The machine's float32 peak with all threads, in GFLOP/s (the best step, not the median), and how it was found."""
     with Worker(OURS, "peak", session.file("peak", dict), environment(session.threads)) as worker:
-        result = take_turns({"peak": (worker, "tinygen")}, max(1, session.rounds // 2), session.seconds / 2)
+        slot = partial(worker.slot, "tinygen", session.seconds / 2)
+        result = take_turns({"peak": slot}, max(1, session.rounds // 2))
         gflop, how = worker.ask("gflop", form="tinygen")
     return gflop / min(min(round_["peak"].ms) for round_ in result.rounds) * 1e3, how

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,10 +101,20 @@ class Worker:
         time.sleep(PAUSE)
         busy, start = _busy(), time.perf_counter()
         answer = self.ask("slot", form=form, seconds=seconds)
-        if busy is None:
-            return Slot(answer["ms"], None)
-        wall = time.perf_counter() - start
-        return Slot(answer["ms"], max(0.0, (_busy() - busy - answer["cpu"]) / wall))
+        return Slot(answer["ms"], _others(busy, start, answer["cpu"]))
+
+
+def command_slot(measure: Callable[[], float]) -> Slot:
+    """Call ``measure``, which runs a command to its end and returns milliseconds, and see what others did meanwhile."""
+    time.sleep(PAUSE)
+    busy, start, before = _busy(), time.perf_counter(), os.times()
+    ms, after = measure(), os.times()
+    return Slot([ms], _others(busy, start, sum(after[:4]) - sum(before[:4])))  # this process and its children
+
+
+def _others(busy: float | None, start: float, own: float) -> float | None:
+    """Cores that others have used since ``start``, when all had used ``busy`` CPU seconds; ``own`` are not theirs."""
+    return None if busy is None else max(0.0, (_busy() - busy - own) / (time.perf_counter() - start))
 
 
 def _busy() -> float | None:
@@ -137,21 +147,20 @@ class Rounds:
         return sorted(m[side] / m[other] for m in medians)
 
 
-def take_turns(sides: Mapping[str, tuple[Worker, str]], rounds: int, seconds: float) -> Rounds:
+def take_turns(sides: Mapping[str, Callable[[], Slot]], rounds: int) -> Rounds:
     """Time several sides in turn.
 
     A round that other processes disturbed is run again, up to three times as many as asked for; if there still are
     not enough, the least disturbed are taken and counted.
 
     Args:
-        sides: side -> worker and form.
+        sides: side -> what times it for one slot.
         rounds: how many rounds are wanted.
-        seconds: of each slot.
     """
     taken: list[tuple[float, dict[str, Slot]]] = []
     while len(taken) < 3 * rounds and sum(others <= QUIET for others, _ in taken) < rounds:
         order = list(sides) if len(taken) % 2 == 0 else list(reversed(sides))  # nobody is always the first
-        round_ = {name: sides[name][0].slot(sides[name][1], seconds) for name in order}
+        round_ = {name: sides[name]() for name in order}
         taken.append((max(slot.others or 0.0 for slot in round_.values()), round_))
     taken.sort(key=lambda pair: pair[0])
     kept = taken[:rounds]

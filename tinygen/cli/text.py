@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tinygen.cli.common import add_training_options, device_of, seed_of, write_picture
+from tinygen.cli.common import add_training_options, device_of, eprint, seed_of, write_picture
 from tinygen.data.text import TEXTS
 from tinygen.generators import text
 from tinygen.random import Generator
@@ -99,7 +99,7 @@ def _add_sample(commands: Any) -> None:
 
 
 def _model_and_prompt(arguments: argparse.Namespace) -> tuple:
-    model, vocabulary, _, passage = text.load_model(arguments.run_path, arguments.weights)
+    model, vocabulary, _, passage = text.load_model(arguments.run_path, arguments.weights, eprint)
     prompt = passage if arguments.prompt is None else arguments.prompt
     if not prompt:
         raise ValueError("`--prompt` is empty; it needs at least one character")

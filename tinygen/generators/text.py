@@ -498,7 +498,7 @@ def train(
             say(f"tinygen: {warning}")
         if checkpoint is not None:
             trainer.load_state(checkpoint.weights, checkpoint.state)
-            if checkpoint.finished and trainer.step >= trainer.last_step:
+            if trainer.step >= trainer.last_step:
                 say(f"{run.path}: finished already, at step {trainer.step}")
                 return 0
             say(f"{run.path}: going on from step {trainer.step} of {trainer.last_step}")
@@ -603,12 +603,15 @@ def settings_of(run: Run, **changes: Any) -> Settings:
     return Settings(**stored | changes)
 
 
-def load_model(path: str | Path, which: str = "auto") -> tuple[CharLSTM, Vocabulary, Settings, str]:
+def load_model(
+    path: str | Path, which: str = "auto", warn: Callable[[str], None] | None = None
+) -> tuple[CharLSTM, Vocabulary, Settings, str]:
     """Return the model of a run, its vocabulary and settings, and a prompt from its text.
 
     Args:
         path: the run directory.
         which: ``"last"`` or ``"best"`` weights; ``"auto"``: the best, where some were held out, else the last.
+        warn: called with a line where the last weights are damaged and the ones before them are taken.
 
     Raises:
         FileNotFoundError: if there is no run.
@@ -621,6 +624,8 @@ def load_model(path: str | Path, which: str = "auto") -> tuple[CharLSTM, Vocabul
     if which == "auto":
         which = "best" if (Path(path) / "best.safetensors").exists() else "last"
     weights = run.weights(which)
+    for warning in run.warnings if warn is not None else ():
+        warn(warning)
     try:
         model.load_state_dict(weights)
     except (KeyError, ValueError) as error:
