@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser(
         "train", help="train on a text",
-        epilog="presets: book and book-python are the chapter to the letter; tuned (the default) limits the gradient and lowers the rate",
+        epilog="presets: book and book-python are the chapter to the letter; tuned (the default) limits the gradient",
     )
     parser.add_argument("--data", metavar="NAME|FILE", help=f"{', '.join(TEXTS)}, or a text file (default nietzsche)")
     parser.add_argument("--preset", choices=list(text.PRESETS), help="where all other values come from (default tuned)")

@@ -8,7 +8,7 @@ Source: F. Chollet and J. J. Allaire, *Deep Learning with R*, chapter 8.1 (LSTM 
 Presets: ``book`` is the chapter to the letter: one LSTM of 128 units, a dense layer, RMSprop at 0.01, no limit on
 the gradient; its probabilities are clipped at 1e-7 as Keras does. Its loss explodes late in the published run.
 ``book-python`` is the same (the two editions do not differ here). ``tuned`` is the same network and task, trained
-with Adam, a rate that rises and falls, and a limit on the gradient's norm against explosions (docs/quirks.md).
+with Adam, a rate that rises and falls, and a limit on the gradient's norm, against explosions.
 
 Deviations from the chapter: characters stay numbers, a one-hot vector times a matrix is a row of it (the one-hot
 tensor would be 2.7 GB); sampling works with log-probabilities, so it never takes log 0; and it carries the LSTM's
