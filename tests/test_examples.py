@@ -98,3 +98,30 @@ def test_second_order():
     before, after = numbers("slope of a network: # before, # after", text)
     assert before < 0.5
     assert abs(after - 1) < 0.15
+
+
+def test_memory_for_time():
+    text = output("05_memory_for_time.py")
+    usual = numbers("no checkpoint: # MB", re.sub(" +", " ", text))[0]
+    parts = re.findall(r"(\d+) checkpoints: +([\d.]+) MB, gradients the same", text)
+    assert [n for n, _ in parts] == ["2", "8", "32"]
+    two, eight, many = (float(size) for _, size in parts)
+    assert eight < two < usual
+    assert eight < many  # too many inputs are kept
+    assert eight < 0.4 * usual
+
+
+def test_hooks_and_profile():
+    text = output("06_hooks_and_profile.py")
+    small = numbers("gain 0.5: activations # # # # # #", text)
+    usual = numbers("gain 1.0: activations # # # # # #", text)
+    assert small[5] < 0.3 * small[0]
+    assert usual[5] > 0.3 * usual[0]
+    gradients = [[float(g) for g in line.split()] for line in re.findall("gradients +(.*)", text)]
+    assert gradients[0][0] < 0.3 * gradients[0][5]
+    before, after = numbers("largest gradient of a weight: #, with a hook that clips it #", text)
+    assert before > 0.1
+    assert after == 0.1
+    assert re.search(r"^MatMul +forward +6 ", text, re.M)
+    assert re.search(r"^Tanh +backward +6 ", text, re.M)
+    assert re.search(r"^wall ", text, re.M)

@@ -24,8 +24,9 @@ class Alias(Function):
 class FusedFunction(Function):
     """A Function whose forward and first-order backward are kernels on arrays.
 
-    A subclass gives, beside ``forward`` (which must ``ctx.save`` its inputs, all and in order, keep what else the
-    kernel needs in ``ctx.kept``, and its settings as a dict in ``ctx.settings``):
+    A subclass gives, beside ``forward`` (which must ``ctx.save`` its inputs, all and in order, and behind them the
+    arrays that its outputs look at, so that a write into these is noticed; keep what else the kernel needs in
+    ``ctx.kept``, and its settings as a dict in ``ctx.settings``):
 
     * ``fast_backward(ctx, inputs, output_gradients)``, on arrays: the gradient of each input or None;
     * ``reference(*inputs, **settings)``, on Tensors: the same op composed of the engine's ops.
@@ -47,7 +48,7 @@ class FusedFunction(Function):
     @staticmethod
     def backward(ctx: Node, *output_gradients: Tensor | None) -> tuple:
         """Run the fast backward, or differentiate the reference where the gradient is itself recorded."""
-        inputs = ctx.saved
+        inputs = ctx.saved[: len(ctx.edges)]
         if not mode.recording:
             arrays = [None if t is None else t._data for t in inputs]
             gradients = [None if g is None else g._data for g in output_gradients]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +21,8 @@ class Node:
     __slots__ = ("__dict__", "_sources", "edges", "function", "number", "outputs", "saved_arrays", "time")
     materialize = True  # whether a missing output gradient reaches backward as zeros, or as None
     wanted = None  # in a pass that goes to some inputs only: for each edge, whether its gradient is asked for
+    hooks = None  # output number -> the hooks on its gradient (autograd.hooks)
+    segment = None  # the checkpointed function that has to run again before this node's backward can
 
     def __init__(self) -> None:
         self.saved_arrays = ()
@@ -61,8 +62,6 @@ class Node:
                 for array in self.saved_arrays
             ])
         self._sources = [self._source(array, arrays, outputs) for array in self.saved_arrays]
-        if mode.anomaly:
-            self.origin = "; it was called at\n" + "".join(traceback.format_stack(limit=8)[:-2])
 
     @staticmethod
     def _source(array: Any, arrays: list, outputs: tuple) -> tuple:

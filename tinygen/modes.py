@@ -1,60 +1,49 @@
-"""Switches of the engine: whether ops are recorded, and whether every result is searched for NaN. Per thread."""
+"""Switches of the engine, one set per thread."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
-
-from tinygen_ops.arrays import array_module
 
 
 class _Mode(threading.local):
-    recording = True
-    anomaly = False
+    recording = True  # whether ops leave nodes behind
+    running: Any = None  # the backward pass that is under way (autograd.engine)
+    watchers: tuple = ()  # who looks on at every op: profile, anomaly detection, recomputation (autograd.watching)
+    segment: Any = None  # the checkpointed function that is being run (autograd.recomputation)
+    # A checkpointed function is run a second time, for its backward. What an op changes beside its result (the running
+    # statistics of batch_norm) it has changed already: such an op asks this flag.
+    recomputing = False
 
 
 mode = _Mode()
 
 
 @contextlib.contextmanager
-def mode_set(name: str, value: bool) -> Iterator[None]:
-    """Set one switch inside this context."""
-    before = getattr(mode, name)
-    setattr(mode, name, value)
+def mode_set(**values: Any) -> Iterator[None]:
+    """Set some switches inside this context."""
+    before = {name: getattr(mode, name) for name in values}
+    for name, value in values.items():
+        setattr(mode, name, value)
     try:
         yield
     finally:
-        setattr(mode, name, before)
+        for name, value in before.items():
+            setattr(mode, name, value)
 
 
 def no_grad() -> contextlib.AbstractContextManager[None]:
     """Record nothing inside this context (or decorated function): quicker, and nothing is kept."""
-    return mode_set("recording", False)
+    return mode_set(recording=False)
 
 
 def enable_grad() -> contextlib.AbstractContextManager[None]:
     """Record inside this context, even within :func:`no_grad`."""
-    return mode_set("recording", True)
+    return mode_set(recording=True)
 
 
 def is_grad_enabled() -> bool:
     """Whether ops are being recorded."""
     return mode.recording
-
-
-def detect_anomaly() -> contextlib.AbstractContextManager[None]:
-    """Search every result for NaN, and raise at the op where one was born, forward or backward. Slow."""
-    return mode_set("anomaly", True)
-
-
-def refuse_new_nan(op: str, when: str, before: Sequence[Any], after: Sequence[Any], origin: str = "") -> None:
-    """Raise RuntimeError if the arrays ``after`` hold a NaN that the arrays ``before`` do not."""
-
-    def has_nan(array: Any) -> bool:
-        return array.dtype.kind == "f" and bool(array_module(array).isnan(array).any())
-
-    if any(map(has_nan, after)) and not any(map(has_nan, before)):
-        shapes = ", ".join(str(a.shape) for a in before)
-        raise RuntimeError(f"NaN was born in the {when} of {op} (inputs of shape {shapes}){origin}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,21 @@ import numpy as np
 from tinygen import autograd
 from tinygen.backend import check_device, device_of, is_device_name, to_device
 from tinygen.modes import mode
-from tinygen.ops import activation, arithmetic, elementwise, indexing, matmul, reduce, shape
-from tinygen.ops._inputs import cast
+from tinygen.notebook import as_html
+from tinygen.ops import (
+    activation,
+    arithmetic,
+    arrange,
+    comparison,
+    elementwise,
+    extremes,
+    indexing,
+    join,
+    matmul,
+    reduce,
+    shape,
+)
+from tinygen.ops._inputs import as_tensor, cast, check_axis, pair
 from tinygen.tensor import Tensor
 from tinygen.writes import written
 from tinygen_ops.arrays import array_module
@@ -29,10 +42,10 @@ def _set_item(x: Tensor, index: Any, value: Any) -> None:
             "x[i] = v would write into a tensor whose gradient is wanted; build a new one with tinygen.where, "
             "or write inside tinygen.no_grad()"
         )
-    parts = index if isinstance(index, tuple) else (index,)
-    index = tuple(p._data if isinstance(p, Tensor) else np.asarray(p) if isinstance(p, list) else p for p in parts)
+    place, index = indexing.place_of(x, index)
     written(x._data)
-    x._data[index] = value._data if isinstance(value, Tensor) else value
+    with np.errstate(all="ignore"):  # too large a number becomes inf, as in every op
+        place[index] = value._data if isinstance(value, Tensor) else value
 
 
 def _refuse_if_needed(x: Tensor, name: str) -> None:
@@ -48,8 +61,11 @@ def _zero_(x: Tensor) -> Tensor:
 def _fill_(x: Tensor, value: float) -> Tensor:
     """Set every element to ``value``, in place."""
     _refuse_if_needed(x, "fill_")
+    if getattr(value, "shape", ()):
+        raise ValueError(f"`value` has shape {value.shape}; it must be a number or a Tensor without axes")
     written(x._data)
-    x._data[...] = value
+    with np.errstate(all="ignore"):
+        x._data[...] = value._data if isinstance(value, Tensor) else value
     return x
 
 
@@ -58,7 +74,8 @@ def _copy_(x: Tensor, source: Tensor) -> Tensor:
     _refuse_if_needed(x, "copy_")
     array = source._data if isinstance(source, Tensor) else array_module(x._data).asarray(source)
     written(x._data)
-    x._data[...] = to_device(array, device_of(x._data))
+    with np.errstate(all="ignore"):
+        x._data[...] = to_device(array, device_of(x._data))
     return x
 
 
@@ -87,15 +104,69 @@ def _to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None) 
     return x if dtype is None else cast(x, dtype)
 
 
-def _view(x: Tensor, *sizes: int) -> Tensor:
-    """Return the tensor in another shape on the same memory."""
-    if not x._data.flags.c_contiguous:
-        raise RuntimeError("view needs a contiguous tensor; use reshape")
-    return shape.reshape(x, *sizes)
+def _split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """:func:`tinygen.split`, with the method's name for its argument."""
+    return join.split(x, split_size, dim)
 
 
 def _swap(function: Callable) -> Callable:
     return lambda x, y: function(y, x)
+
+
+def _contains(x: Tensor, element: Any) -> bool:
+    """Whether ``element`` is among the elements of the tensor."""
+    return bool(extremes.any(comparison.eq(x, element)))
+
+
+def _positive(x: Tensor) -> Tensor:
+    """+x is x itself."""
+    if x._data.dtype.kind == "b":
+        raise TypeError("+x: booleans have no sign; use .int() first")
+    return x
+
+
+def _size(x: Tensor, dim: int | None = None) -> Any:
+    """The length of every axis, or of one."""
+    return x.shape if dim is None else x.shape[check_axis(dim, x.ndim)]
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors have one shape and equal elements, as a Python bool: it waits for a device.
+
+    Args:
+        input: a Tensor.
+        other: a Tensor on the same device. NaN equals nothing.
+
+    Raises:
+        TypeError: if one is no Tensor, or they live on two devices.
+    """
+    x, y = as_tensor(input, "input"), as_tensor(other, "other")
+    array_module(x._data, y._data)
+    return x.shape == y.shape and bool(extremes.all(comparison.eq(x, y)))
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Return whether |x - y| <= atol + rtol |y| everywhere, as a Python bool: it waits for a device.
+
+    Args:
+        input: a Tensor.
+        other: a Tensor of the same dtype, on the same device, whose shape broadcasts with that of ``input``.
+        rtol: the tolerance relative to y, at least 0.
+        atol: the absolute tolerance, at least 0.
+        equal_nan: whether NaN is close to NaN.
+
+    Raises:
+        TypeError: if one is no Tensor, they live on two devices or the dtypes differ.
+        ValueError: if the shapes do not broadcast.
+    """
+    x, y = as_tensor(input, "input"), as_tensor(other, "other")
+    if x.dtype != y.dtype:
+        raise TypeError(f"allclose: `input` is {x.dtype}, `other` {y.dtype}; convert one with .to(dtype)")
+    pair(x, y, "allclose")
+    xp = array_module(x._data, y._data)
+    return bool(xp.allclose(x._data, y._data, rtol=rtol, atol=atol, equal_nan=equal_nan))
 
 
 def _requires_grad_(x: Tensor, requires_grad: bool = True) -> Tensor:
@@ -113,78 +184,90 @@ _OPERATORS: dict[str, Callable] = {
     "__rmul__": _swap(arithmetic.mul),
     "__truediv__": arithmetic.div,
     "__rtruediv__": _swap(arithmetic.div),
+    "__floordiv__": arithmetic.floor_divide,
+    "__rfloordiv__": _swap(arithmetic.floor_divide),
+    "__mod__": arithmetic.remainder,
+    "__rmod__": _swap(arithmetic.remainder),
     "__pow__": arithmetic.power,
     "__rpow__": _swap(arithmetic.power),
     "__neg__": arithmetic.neg,
     "__matmul__": matmul.matmul,
     "__abs__": elementwise.abs_,
-    "__invert__": elementwise.logical_not,
-    "__and__": arithmetic.logical_and,
-    "__or__": arithmetic.logical_or,
-    "__eq__": arithmetic.equal,
-    "__ne__": arithmetic.not_equal,
-    "__lt__": arithmetic.less,
-    "__le__": arithmetic.less_equal,
-    "__gt__": arithmetic.greater,
-    "__ge__": arithmetic.greater_equal,
+    "__pos__": _positive,
+    "__invert__": comparison.bitwise_not,
+    "__and__": comparison.bitwise_and,
+    "__rand__": _swap(comparison.bitwise_and),
+    "__or__": comparison.bitwise_or,
+    "__ror__": _swap(comparison.bitwise_or),
+    "__xor__": comparison.bitwise_xor,
+    "__rxor__": _swap(comparison.bitwise_xor),
+    "__contains__": _contains,
+    "__eq__": comparison.eq,
+    "__ne__": comparison.not_equal,
+    "__lt__": comparison.less,
+    "__le__": comparison.less_equal,
+    "__gt__": comparison.greater,
+    "__ge__": comparison.greater_equal,
     "__getitem__": indexing.getitem,
     "__setitem__": _set_item,
     "__iter__": _iterate,
 }
 
 _METHODS: dict[str, Callable] = {
-    "backward": autograd.backward,
+    "_repr_html_": as_html,
+    "backward": autograd.tensor_backward,
+    "register_hook": autograd.register_hook,
+    "retain_grad": autograd.retain_grad,
     "requires_grad_": _requires_grad_,
     "to": _to,
     "cpu": lambda x: _to(x, "cpu"),
     "cuda": lambda x, device="cuda": _to(x, device),
+    "half": lambda x: cast(x, np.float16),
+    "type_as": lambda x, other: _to(x, other.device, other.dtype),
     "float": lambda x: cast(x, np.float32),
     "double": lambda x: cast(x, np.float64),
     "long": lambda x: cast(x, np.int64),
     "int": lambda x: cast(x, np.int32),
     "bool": lambda x: cast(x, np.bool_),
-    "size": lambda x, dim=None: x.shape if dim is None else x.shape[dim],
+    "size": _size,
     "numel": lambda x: x._data.size,
     "dim": lambda x: x._data.ndim,
-    "view": _view,
     "zero_": _zero_,
     "fill_": _fill_,
     "copy_": _copy_,
-    "all": lambda x: Tensor(array_module(x._data).asarray(x._data.all())),
-    "any": lambda x: Tensor(array_module(x._data).asarray(x._data.any())),
     # the ops, under the names that torch.Tensor gives them
-    "add": arithmetic.add,
-    "sub": arithmetic.sub,
-    "mul": arithmetic.mul,
-    "div": arithmetic.div,
-    "neg": arithmetic.neg,
+    "equal": equal,
+    "allclose": allclose,
     "pow": arithmetic.power,
-    "clip": arithmetic.clip,
     "clamp": arithmetic.clip,
-    "maximum": arithmetic.maximum,
-    "minimum": arithmetic.minimum,
     "where": lambda x, condition, other: arithmetic.where(condition, x, other),
     "abs": elementwise.abs_,
     "matmul": matmul.matmul,
     "bmm": matmul.bmm,
+    "mm": matmul.mm,
     "outer": matmul.outer,
     "sum": reduce.sum_,
     "relu": activation.relu,
     "softmax": activation.softmax,
     "log_softmax": activation.log_softmax,
-    "gather": indexing.gather,
-    "index_select": indexing.index_select,
     "expand": shape.broadcast_to,
-    "tile": shape.repeat,
-    "swapaxes": shape.transpose,
+    "split": _split,
 }
 _METHODS |= {
     name: getattr(family, name)
     for family, names in {
-        elementwise: "sign exp log log1p expm1 sqrt rsqrt square sin cos tanh sigmoid isnan isfinite logical_not",
-        reduce: "mean var std max min amax argmax argmin cumsum logsumexp norm",
-        shape: "reshape flatten squeeze unsqueeze permute transpose broadcast_to repeat split chunk flip clone "
+        arithmetic: "add sub mul div floor_divide remainder neg clip maximum minimum masked_fill",
+        comparison: "eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or "
+        "logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not",
+        elementwise: "sign floor ceil round exp log log1p expm1 sqrt rsqrt square sin cos tanh sigmoid erf isnan isinf "
+        "isfinite logical_not",
+        reduce: "prod mean var std cumsum logsumexp norm",
+        extremes: "max min amax amin argmax argmin any all",
+        indexing: "gather scatter_add index_select sort topk",
+        shape: "reshape view flatten unflatten squeeze unsqueeze permute transpose swapaxes movedim broadcast_to clone "
         "contiguous",
+        join: "chunk unbind",
+        arrange: "flip roll repeat tile repeat_interleave tril triu diagonal",
     }.items()
     for name in names.split()
 }
@@ -205,3 +288,4 @@ def _matrix_transposed(x: Tensor) -> Tensor:
 
 Tensor.T = property(_transposed)
 Tensor.mT = property(_matrix_transposed)
+Tensor.retains_grad = property(autograd.retains_grad)

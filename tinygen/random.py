@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
 
 from tinygen.backend import check_device, to_device
+
+_live: weakref.WeakSet[Generator] = weakref.WeakSet()
 
 
 class Generator:
@@ -19,6 +22,12 @@ class Generator:
 
     Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Generator:
+        """Copies and unpickled generators come this way too."""
+        self = super().__new__(cls)
+        _live.add(self)
+        return self
 
     def __init__(self, seed: int = 0) -> None:
         self.manual_seed(seed)
@@ -77,6 +86,11 @@ class Generator:
 
 
 default_generator = Generator(0)
+
+
+def live_generators() -> list[Generator]:
+    """Return all generators that there are: what a function may draw from."""
+    return list(_live)
 
 
 def manual_seed(seed: int) -> Generator:

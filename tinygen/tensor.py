@@ -23,7 +23,8 @@ class Tensor:
     """
 
     # _node and _index: the graph's edge to the op that made this tensor; None for a leaf.
-    __slots__ = ("__weakref__", "_data", "_index", "_node", "_requires_grad", "grad")
+    # _hooks: those on a leaf's gradient (autograd.hooks); unset where there never was one.
+    __slots__ = ("__weakref__", "_data", "_hooks", "_index", "_node", "_requires_grad", "grad")
     __array_ufunc__ = None  # ndarray * Tensor goes to Tensor.__rmul__, never element by element
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
@@ -101,17 +102,20 @@ class Tensor:
         Raises:
             RuntimeError: if gradients flow through this tensor; use ``.detach().numpy()``.
         """
-        if self._requires_grad:
-            raise RuntimeError("this tensor requires grad: use .detach().numpy()")
+        self._refuse_grad()
         if device_of(self._data) != "cpu":
             return self._data.get()
         return self.data
 
+    def _refuse_grad(self) -> None:
+        """Nobody outside the engine continues the graph."""
+        if self._requires_grad:
+            raise RuntimeError("this tensor requires grad: use .detach() first, as in .detach().numpy()")
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if device_of(self._data) != "cpu":
             raise TypeError(f"this tensor lives on {self.device}; use .to('cpu') first")
-        array = self.numpy()
-        return array.astype(dtype or array.dtype, copy=bool(copy))
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> float | int | bool:
         """Return the only element as a Python number.
@@ -144,7 +148,7 @@ class Tensor:
         return int(self.item())
 
     def __index__(self) -> int:
-        if self._data.dtype.kind not in "iu":
+        if self._data.dtype.kind not in "biu":
             raise TypeError(f"only integer tensors can be an index, this one is {self.dtype}")
         return int(self.item())
 
@@ -164,7 +168,23 @@ class Tensor:
             parts.append("requires_grad=True")
         return f"tensor({', '.join(parts)})"
 
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        if self._data.ndim:
+            raise TypeError(f"a tensor of shape {self.shape} has no format {spec!r}; only one without axes has")
+        return format(self._data.item(), spec)
+
+    @property
+    def __cuda_array_interface__(self) -> dict:
+        """Where a CUDA device has the numbers; an AttributeError elsewhere, which means: it has none."""
+        interface = self._data.__cuda_array_interface__
+        self._refuse_grad()
+        expose(self._data)
+        return interface
+
     def __dlpack__(self, **options: Any) -> Any:
+        self._refuse_grad()
         expose(self._data)
         return self._data.__dlpack__(**options)
 

@@ -33,7 +33,7 @@ def now() -> int:
 
 def written(array: Any) -> None:
     """Announce that the engine writes into ``array``."""
-    owner = _owner(array)
+    owner = owner_of(array)
     key = id(owner)
     _now[0] = time = next(_ticks)
     known = _written.get(key)
@@ -48,7 +48,7 @@ def expose(array: Any, fresh: bool = False) -> None:
         array: the array that is handed out, or taken over from a user.
         fresh: no op can have saved it yet, so that its present contents need no fingerprint.
     """
-    owner = _owner(array)
+    owner = owner_of(array)
     key = id(owner)
     if key not in _exposed:
         mark = None if fresh else fingerprint(owner)
@@ -59,7 +59,7 @@ def mark_of(array: Any) -> int | None:
     """Return what :func:`unchanged` needs, at the moment an op saves ``array``."""
     if not _exposed:
         return None
-    owner = _owner(array)
+    owner = owner_of(array)
     return fingerprint(owner) if id(owner) in _exposed else None
 
 
@@ -67,7 +67,7 @@ def unchanged(array: Any, mark: int | None, time: int) -> bool:
     """Whether nobody has written into ``array`` since it was saved, at ``time`` and with ``mark``."""
     if not _exposed and time == _now[0]:
         return True
-    owner = _owner(array)
+    owner = owner_of(array)
     if id(owner) in _written and _written[id(owner)][1] > time:
         return False
     if mark is None:
@@ -78,7 +78,7 @@ def unchanged(array: Any, mark: int | None, time: int) -> bool:
     return mark is None or fingerprint(owner) == mark
 
 
-def _owner(array: Any) -> Any:
+def owner_of(array: Any) -> Any:
     """The array whose memory ``array`` looks at."""
     while type(array.base) is type(array):
         array = array.base

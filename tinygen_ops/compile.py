@@ -34,6 +34,7 @@ __all__ = [
     "cache_folder",
     "cpu_target",
     "jit",
+    "kernel_cache",
     "subroutine",
     "threading_layer",
     "workspace",
@@ -164,6 +165,11 @@ class _KernelCache(caching.FunctionCache):
             super().save_overload(sig, data)
         except OSError as error:
             _no_cache = str(error)
+
+
+def kernel_cache(function: Callable[..., Any]) -> Any:
+    """Return Numba's cache of a function that is compiled otherwise than by :func:`jit`."""
+    return _KernelCache(function)
 
 
 class _Announcer(event.Listener):

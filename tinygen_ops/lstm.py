@@ -9,10 +9,7 @@ included:
 
 `gate` is the logistic sigmoid, or Keras 2's hard sigmoid clip(0.2 z + 0.5, 0, 1).
 
-The input's share arrives as `table`. For a dense input it is the product x W_ih^T + b of all steps at once,
-one row per step and sequence. For one-hot input (characters) that product only picks rows of W_ih^T + b, so
-`table` is that small matrix itself and `index` says which row each sequence uses at each step: a gather
-instead of a product, and a scatter-add instead of its gradient.
+The input's share arrives as `table`, with an `index` where it is one-hot: see `recurrent.py`.
 
 Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997; the forget gate: Gers, Schmidhuber and
 Cummins, Learning to Forget, 2000.
@@ -23,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tinygen_ops.arrays import array_module
+from tinygen_ops.recurrent import add_rows, check_gradients, check_table, fits_numba, rows_of, sigmoid, states_shape
 from tinygen_ops.registry import kernel
 
 __all__ = ["lstm_backward", "lstm_forward", "lstm_sample"]
@@ -32,12 +30,8 @@ GATES = ("sigmoid", "hard_sigmoid")
 
 
 def _fits_numba(gate: str, *arrays: Array) -> bool | str:
-    """The Numba forms take float32, the logistic sigmoid, and H a multiple of 16 (of every vector width)."""
-    if gate != "sigmoid":
-        return "the gate is not the logistic sigmoid"
-    if not all(type(array) is np.ndarray and array.dtype == np.float32 and array.size for array in arrays):
-        return "not all arrays are float32 with elements"
-    return True if arrays[-1].shape[-1] % 16 == 0 else "H is not a multiple of 16"
+    """The Numba forms take the logistic sigmoid only, and see `fits_numba`."""
+    return fits_numba(*arrays) if gate == "sigmoid" else "the gate is not the logistic sigmoid"
 
 
 def _supports_forward(
@@ -58,12 +52,8 @@ def _supports_sample(
     return _fits_numba("sigmoid", b_out, *(array for layer in layers for array in layer), w_out, c, h)
 
 
-def _sigmoid(xp: Any, z: Array) -> Array:
-    return 0.5 * (1 + xp.tanh(0.5 * z))  # 1 / (1 + exp(-z)), but nothing in it can overflow
-
-
 def _gate(xp: Any, z: Array, gate: str) -> Array:
-    return _sigmoid(xp, z) if gate == "sigmoid" else xp.clip(0.2 * z + 0.5, 0, 1)
+    return sigmoid(xp, z) if gate == "sigmoid" else xp.clip(0.2 * z + 0.5, 0, 1)
 
 
 def _gate_slope(xp: Any, y: Array, gate: str) -> Array:
@@ -75,7 +65,7 @@ def check_forward(
     table: Array, index: Array | None, h0: Array, c0: Array, w_hh: Array, gate: str
 ) -> tuple[int, int, int]:
     """Check the arguments of `lstm_forward`; return (T, N, H)."""
-    xp = array_module(table, index, h0, c0, w_hh)
+    array_module(table, index, h0, c0, w_hh)  # all on one device
     if gate not in GATES:
         raise ValueError(f"`gate` is {gate!r}; valid are {', '.join(GATES)}")
     if h0.ndim != 2 or h0.shape != c0.shape:
@@ -83,19 +73,7 @@ def check_forward(
     n, units = h0.shape
     if w_hh.shape != (4 * units, units):
         raise ValueError(f"`w_hh` has shape {w_hh.shape}; with H = {units} it must be {(4 * units, units)}")
-    if table.ndim != 2 or table.shape[1] != 4 * units:
-        raise ValueError(f"`table` has shape {table.shape}; it must be (R, {4 * units})")
-    rows = table.shape[0]
-    if index is None:
-        if n == 0 or rows % n:
-            raise ValueError(f"`table` has {rows} rows; without `index` it must have T * N, N = {n}")
-        return rows // n, n, units
-    if index.ndim != 2 or index.shape[1] != n or index.dtype.kind not in "iu":
-        raise ValueError(f"`index` is {index.dtype} of shape {index.shape}; it must be integers of (T, {n})")
-    # On the host the rows are checked; on the device that would wait for it, so there they are not.
-    if xp is np and index.size and not 0 <= index.min() <= index.max() < rows:
-        raise IndexError(f"`index` runs from {index.min()} to {index.max()}; `table` has rows 0 to {rows - 1}")
-    return index.shape[0], n, units
+    return check_table(table, index, n, 4 * units), n, units
 
 
 @kernel(numba="tinygen_ops.lstm_numba:forward", supports=_supports_forward)
@@ -129,8 +107,7 @@ def lstm_forward(
     gates = xp.empty((steps, n, 4 * units), h0.dtype)
     h[0], c[0] = h0, c0
     for t in range(steps):
-        x = table[t * n : (t + 1) * n] if index is None else table[index[t]]  # (N, 4H)
-        z = x + h[t] @ w_hh.T
+        z = rows_of(table, index, t, n) + h[t] @ w_hh.T  # (N, 4H)
         i, f, g, o = (z[:, k * units : (k + 1) * units] for k in range(4))
         i, f, g, o = _gate(xp, i, gate), _gate(xp, f, gate), xp.tanh(g), _gate(xp, o, gate)
         c[t + 1] = f * c[t] + i * g
@@ -194,11 +171,7 @@ def lstm_backward(
         dh = dz[t] @ w_hh  # (N, 4H) @ (4H, H)
     flat = dz.reshape(steps * n, 4 * units)
     grad_w_hh = flat.T @ h[:-1].reshape(steps * n, units)
-    grad_table = flat
-    if index is not None:
-        grad_table = xp.zeros((rows, 4 * units), dz.dtype)
-        xp.add.at(grad_table, index.reshape(-1), flat)
-    return grad_table, dh, dc, grad_w_hh
+    return add_rows(flat, index, rows), dh, dc, grad_w_hh
 
 
 def check_backward(
@@ -216,9 +189,7 @@ def check_backward(
     """Check the arguments of `lstm_backward`."""
     if gate not in GATES:
         raise ValueError(f"`gate` is {gate!r}; valid are {', '.join(GATES)}")
-    if h.ndim != 3 or h.shape[0] < 1:
-        raise ValueError(f"`h` has shape {h.shape}; it must be (T + 1, N, H)")
-    steps, n, units = h.shape[0] - 1, h.shape[1], h.shape[2]
+    steps, n, units = states_shape(h)
     wanted = {
         "w_hh": (w_hh, (4 * units, units)),
         "index": (index, (steps, n)),
@@ -228,11 +199,7 @@ def check_backward(
         "grad_h_last": (grad_h_last, (n, units)),
         "grad_c_last": (grad_c_last, (n, units)),
     }
-    for name, (array, shape) in wanted.items():
-        if array is not None and array.shape != shape:
-            raise ValueError(f"`{name}` has shape {array.shape}; with h of {h.shape} it must be {shape}")
-    if index is None and rows != steps * n:
-        raise ValueError(f"`rows` is {rows}; without `index` it must be T * N = {steps * n}")
+    check_gradients(wanted, h, index, rows)
 
 
 def check_sample(
@@ -340,8 +307,8 @@ def lstm_sample(
         for number, layer in enumerate(layers):
             x = layer[0][token] if number == 0 else layer[0] @ h[number - 1] + layer[1]  # (4H,)
             i, f, g, o = (x + layer[-1] @ h[number]).reshape(4, -1)
-            c[number] = _sigmoid(xp, f) * c[number] + _sigmoid(xp, i) * xp.tanh(g)
-            h[number] = _sigmoid(xp, o) * xp.tanh(c[number])
+            c[number] = sigmoid(xp, f) * c[number] + sigmoid(xp, i) * xp.tanh(g)
+            h[number] = sigmoid(xp, o) * xp.tanh(c[number])
         logits = w_out @ h[-1] + b_out
         token = int(logits.argmax()) if greedy else _draw(xp, logits, uniform, temperature, top_k, top_p)
         tokens.append(token)

@@ -13,50 +13,33 @@ What it costs at T = 60, N = 128, H = 128 on two cores of an AMD Zen 5 (500 GFLO
     together 8.8 to 9.2 (PyTorch 2.13: 27 to 32; our kernels with AVX2 alone 18, with SSE2 alone about 100)
 """
 
-import numba
 import numpy as np
 from numba import prange
 
 from tinygen_ops.compile import address, jit, subroutine, workspace
 from tinygen_ops.lstm import check_backward, check_forward, check_sample
 from tinygen_ops.matmul_numba import matmul
-from tinygen_ops.product import ROWS, pack, panel_columns, product
+from tinygen_ops.product import ROWS, panel_columns, product
+from tinygen_ops.recurrent_numba import count_blocks, pack, scatter_add, whole
 from tinygen_ops.simd import W, broadcast, exp, fmuladd, load, load_int, sigmoid, store, tanh, tile_functions
 
 ONE = np.float32(1)
-BLOCK = 32  # rows of a block at most: one step's pre-activations, 64 KB at H = 128, stay in the second cache
-
-
-def _blocks(n):
-    """Number of row blocks: a multiple of the number of threads, whole tiles each."""
-    threads = min(numba.get_num_threads(), -(-n // ROWS))
-    return threads * -(-n // (threads * BLOCK))
-
-
-def _whole(array, dtype=np.float32):
-    """The array itself where it is contiguous and of this dtype, else a copy."""
-    return np.ascontiguousarray(array, dtype)
 
 
 def forward(table, index, h0, c0, w_hh, gate="sigmoid"):
     """See `tinygen_ops.lstm_forward`."""
     steps, n, units = check_forward(table, index, h0, c0, w_hh, gate)
-    table, w_hh = _whole(table), _whole(w_hh)
-    rows = np.arange(steps * n).reshape(steps, n) if index is None else _whole(index, np.int64)
+    table, w_hh = whole(table), whole(w_hh)
+    rows = np.arange(steps * n).reshape(steps, n) if index is None else whole(index, np.int64)
     h = np.empty((steps + 1, n, units), np.float32)
     c = np.empty((steps + 1, n, units), np.float32)
     gates = np.empty((steps, n, 4 * units), np.float32)
     h[0], c[0] = h0, c0
     panels = np.empty(units * 4 * units, np.float32)
-    _pack(address(w_hh), 1, units, units, 4 * units, address(panels))  # w_hh^T (H, 4H)
+    pack(address(w_hh), 1, units, units, 4 * units, address(panels))  # w_hh^T (H, 4H)
     arrays = (table, rows, panels, h, c, gates)
-    _forward(*(address(array) for array in arrays), steps, n, units, _blocks(n))
+    _forward(*(address(array) for array in arrays), steps, n, units, count_blocks(n))
     return h, c, gates
-
-
-@jit
-def _pack(b, b_k, b_col, depth, columns, panels):
-    pack(b, b_k, b_col, depth, columns, panels)
 
 
 @jit(parallel=True)
@@ -96,27 +79,24 @@ def backward(w_hh, index, rows, gates, c, h, grad_h=None, grad_h_last=None, grad
     check_backward(w_hh, index, rows, gates, c, h, grad_h, grad_h_last, grad_c_last, gate)
     steps, n, width = gates.shape
     units = width // 4
-    w_hh, gates, c, h = (_whole(array) for array in (w_hh, gates, c, h))
+    w_hh, gates, c, h = (whole(array) for array in (w_hh, gates, c, h))
     dh = np.zeros((n, panel_columns(units)), np.float32)  # wide enough for whole panels
     if grad_h_last is not None:
         dh[:, :units] = grad_h_last
     dc = np.zeros((n, units), np.float32)
     if grad_c_last is not None:
         dc[:] = grad_c_last
-    every = None if grad_h is None else _whole(grad_h)
+    every = None if grad_h is None else whole(grad_h)
     size = steps * n * width
     dz = np.empty(size, np.float32) if index is None else workspace(size)  # (T, N, 4H): a result, or scratch
     panels = np.empty(width * dh.shape[1], np.float32)
-    _pack(address(w_hh), units, 1, width, units, address(panels))  # w_hh (4H, H)
+    pack(address(w_hh), units, 1, width, units, address(panels))  # w_hh (4H, H)
     arrays = (panels, gates, c, dh, dc, dz)
     addresses = [address(array) for array in arrays] + [0 if every is None else address(every)]
-    _sweep(*addresses, steps, n, units, dh.shape[1], _blocks(n))
+    _sweep(*addresses, steps, n, units, dh.shape[1], count_blocks(n))
     flat = dz.reshape(steps * n, width)
     grad_w_hh = matmul(flat.T, h[:-1].reshape(steps * n, units))
-    grad_table = flat
-    if index is not None:
-        index, grad_table = _whole(index, np.int64), np.zeros((rows, width), np.float32)
-        _scatter_add(address(flat), address(index), steps * n, width, address(grad_table), numba.get_num_threads())
+    grad_table = flat if index is None else scatter_add(flat, index, rows)
     return grad_table, np.ascontiguousarray(dh[:, :units]), dc, grad_w_hh
 
 
@@ -162,18 +142,6 @@ def _gate_gradients(gates, c, step, dh, dc, dz, units):
         store(dc, u, gc * f)
 
 
-@jit(parallel=True)
-def _scatter_add(values, index, count, width, out, strips):
-    """Add values[k] to out[index[k]], rows of `width`; each strip of columns takes all rows in order."""
-    vectors = width // W
-    for strip in prange(strips):
-        first, last = strip * vectors // strips * W, (strip + 1) * vectors // strips * W
-        for k in range(count):
-            to = load_int(index, k) * width
-            for j in range(first, last, W):
-                store(out, to + j, load(out, to + j) + load(values, k * width + j))
-
-
 WIDE = 4 * W  # columns of a panel here: one row of four vectors, whose four sums run side by side
 _zeros_row, _add_outer_row, _, _add_to_row = tile_functions(1, 4)
 
@@ -186,7 +154,7 @@ def sample(layers, w_out, b_out, h, c, token, uniforms, temperature=1.0, top_k=0
     """
     check_sample(layers, w_out, b_out, h, c, token, temperature, top_k, top_p, greedy)
     (depth, units), vocabulary = h.shape, w_out.shape[0]
-    table, biases = _whole(layers[0][0]), np.empty((depth, 4 * units), np.float32)
+    table, biases = whole(layers[0][0]), np.empty((depth, 4 * units), np.float32)
     # Layer 0 multiplies its own state (H), a further layer the state below and its own side by side (2 H).
     panels = [_packed(layers[0][1])]
     for number, (w_ih, bias, w_hh) in enumerate(layers[1:], 1):
@@ -195,7 +163,7 @@ def sample(layers, w_out, b_out, h, c, token, uniforms, temperature=1.0, top_k=0
     panels.append(_packed(w_out))
     weights = np.concatenate(panels)
     h, c = np.array(h, np.float32, order="C"), np.array(c, np.float32, order="C")
-    uniforms, tokens = _whole(uniforms, np.float64), np.empty(len(uniforms), np.int64)
+    uniforms, tokens = whole(uniforms, np.float64), np.empty(len(uniforms), np.int64)
     columns = -(-vocabulary // WIDE) * WIDE
     buffer, start = np.empty(max(columns, 4 * units), np.float32), np.zeros(columns, np.float32)
     start[:vocabulary] = b_out

@@ -217,6 +217,23 @@ def store_float(typingctx, base, offset, value):
 
 
 @intrinsic
+def call_address(typingctx, function, arguments):
+    """Call the compiled function at the address `function` with a tuple of int64, for its effects.
+
+    LLVM cannot look behind an address, so what is called so is compiled once, by itself, and not once more in every
+    kernel that uses it (`tiles.py`).
+    """
+
+    def codegen(context, b, signature, args):
+        count = len(signature.args[1])
+        kind = ir.FunctionType(ir.VoidType(), [I64] * count)
+        b.call(b.inttoptr(args[0], kind.as_pointer()), cgutils.unpack_tuple(b, args[1], count))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, arguments), codegen
+
+
+@intrinsic
 def broadcast(typingctx, x):
     """A vector with the float32 x in every place."""
 

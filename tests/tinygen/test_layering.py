@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 # Lower layers first; one line is one layer, whose members may import one another as long as no cycle arises.
 LAYERS = [
     "tinygen_ops",
-    "tinygen.version",
+    "tinygen.version tinygen.pictures",
     "tinygen.backend",
     "tinygen.random",
     "tinygen.modes tinygen.writes",
@@ -21,7 +21,8 @@ LAYERS = [
     "tinygen.autograd",
     "tinygen.fusion",
     "tinygen.ops",
-    "tinygen.operators",
+    "tinygen.autograd.functional",
+    "tinygen.notebook tinygen.operators",
     "tinygen.creation",
     "tinygen",
     "tinygen.nn tinygen.optim tinygen.io tinygen.data tinygen.testing tinygen.charts",
@@ -43,6 +44,7 @@ PEER = "tinygen.bench.torch_peer"  # what `tinygen bench --against torch` times;
 # Imports made by importlib on first use, beside those in a __getattr__; "?" is a name that is computed.
 LAZY = {
     ("tinygen_ops.registry", "?"),  # the Numba and CUDA forms of a kernel
+    ("tinygen_ops.elementwise", "cupyx.scipy.special"),  # CuPy's erf
     ("tinygen_ops.registry", "tinygen_ops.compile"),  # loads Numba
     ("tinygen.bench.workloads", "tinygen.bench.peak"),  # loads Numba
     ("tinygen.bench.worker", "?"),  # the module that it serves: our workloads, or the peer's

@@ -101,8 +101,8 @@ def test_sizes_are_checked(bad):
 def test_lstm_refuses_unknown_options():
     with pytest.raises(ValueError, match="`gate` is 'soft'"):
         make(gate="soft")
-    with pytest.raises(ValueError, match="`bidirectional` is True"):
-        make(bidirectional=True)
+    with pytest.raises(ValueError, match="`proj_size` is 3"):
+        make(proj_size=3)
     with pytest.raises(ValueError, match=r"the starting c has shape \(1, 2, 9\); it must be \(1, 2, 16\)"):
         make()(tg.zeros(3, 2, 7), (tg.zeros(1, 2, 16), tg.zeros(1, 2, 9)))
 

@@ -133,7 +133,7 @@ def test_errors(op):
 )  # the method's condition is second
 def test_methods_are_the_functions(op):
     for sample in op.calls():
-        args = sample.with_arrays(sample.tensors(F32))
+        args = sample.with_arrays(sample.tensors(F32 if F32 in op.dtypes else next(iter(op.dtypes))))
         if not isinstance(args[0], tg.Tensor):
             continue
         direct = results_of(op.function(*args, **sample.settings))

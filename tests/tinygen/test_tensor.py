@@ -1,181 +1,19 @@
-"""Tensor itself: creation, types and their promotion, conversion, operators, writing in place."""
+"""Tensor itself: types and their promotion, conversion, operators, writing in place, how it shows itself."""
 
+import base64
 import copy
-import operator
+import io
 import pickle
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tinygen as tg
 from tinygen.testing import assert_close
 
-TYPES = ["bool", "uint8", "int32", "int64", "float16", "float32", "float64"]
-
-
-# Creation ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "dtype"),
-    [
-        (1.5, "float32"),
-        (1, "int64"),
-        (True, "bool"),
-        ([1, 2.0], "float32"),
-        ([[1, 2], [3, 4]], "int64"),
-        ([], "float32"),
-        (np.ones(2), "float64"),
-        (np.float64(1), "float64"),
-        (np.int32(1), "int32"),
-        (np.ones(2, np.uint8), "uint8"),
-        ([True, False], "bool"),
-    ],
-)
-def test_tensor(data, dtype):
-    x = tg.tensor(data)
-    assert x.dtype == dtype
-    assert x.shape == np.shape(data)
-    assert x.tolist() == np.asarray(data, dtype).tolist()
-    assert x.is_leaf
-    assert not x.requires_grad
-    assert tg.tensor(data, dtype=tg.float32).dtype == tg.float32
-
-
-def test_tensor_of_tensors():
-    x = tg.ones(2, requires_grad=True)
-    copied = tg.tensor(x)
-    assert not copied.requires_grad
-    assert copied.data is not x.data
-    assert tg.tensor([tg.tensor(1.0), 2.0]).tolist() == [1.0, 2.0]
-    assert tg.tensor([[tg.tensor(1), tg.tensor(2)]]).tolist() == [[1, 2]]
-
-
-def test_what_is_no_tensor():
-    with pytest.raises(ValueError, match=r"unequal length|not numbers|inhomogeneous"):
-        tg.tensor([[1], [1, 2]])
-    for wrong in ("text", [1j], None):
-        with pytest.raises((TypeError, ValueError)):
-            tg.tensor(wrong)
-    with pytest.raises(TypeError, match="floating dtype"):
-        tg.tensor([1], requires_grad=True)
-
-
-def test_creation_functions():
-    assert tg.zeros(2, 3).shape == tg.zeros((2, 3)).shape == tg.zeros([2, 3]).shape == (2, 3)
-    assert tg.zeros().shape == ()
-    assert tg.ones(2).dtype == np.float32
-    assert tg.full((2,), 3).dtype == np.int64
-    assert tg.full((2,), 3.0).dtype == np.float32
-    assert tg.full((2,), True).dtype == np.bool_
-    assert tg.full(2, 1.5).tolist() == [1.5, 1.5]
-    assert tg.arange(3).tolist() == [0, 1, 2]
-    assert tg.arange(3).dtype == np.int64
-    assert tg.arange(0, 1, 0.25).tolist() == [0, 0.25, 0.5, 0.75]
-    assert tg.arange(0, 1, 0.25).dtype == np.float32
-    assert tg.arange(3, 0, -1).tolist() == [3, 2, 1]
-    assert tg.linspace(0, 1, 3).tolist() == [0, 0.5, 1]
-    assert tg.eye(2).tolist() == [[1, 0], [0, 1]]
-    assert tg.eye(2, 3).shape == (2, 3)
-    x = tg.ones(2, dtype=np.float64)
-    for like in (tg.zeros_like(x), tg.ones_like(x), tg.full_like(x, 2)):
-        assert (like.shape, like.dtype) == ((2,), np.float64)
-    assert tg.ones(1, requires_grad=True).requires_grad
-    for wrong in (-1, 1.5, "a"):
-        with pytest.raises((ValueError, TypeError), match="`shape`"):
-            tg.zeros(wrong)
-    with pytest.raises(ValueError, match="`step` is 0"):
-        tg.arange(0, 1, 0)
-
-
-def test_random_numbers():
-    tg.manual_seed(3)
-    first = tg.rand(4).tolist(), tg.randn(4).tolist(), tg.randint(10, size=(4,)).tolist()
-    tg.manual_seed(3)
-    assert first == (tg.rand(4).tolist(), tg.randn(4).tolist(), tg.randint(10, size=(4,)).tolist())
-    own = tg.Generator(3)
-    assert tg.rand(4, generator=own).tolist() == first[0]
-    state = own.state()
-    after = tg.randn(5, generator=own).tolist()
-    own.set_state(state)
-    assert tg.randn(5, generator=own).tolist() == after
-    numbers = tg.rand(10000, generator=own).numpy()
-    assert numbers.dtype == np.float32
-    assert 0 <= numbers.min()
-    assert numbers.max() < 1
-    assert abs(numbers.mean() - 0.5) < 0.02
-    normal = tg.randn(10000, generator=own).numpy()
-    assert abs(normal.mean()) < 0.05
-    assert abs(normal.std() - 1) < 0.05
-    whole = tg.randint(2, 5, (1000,), generator=own)
-    assert set(whole.tolist()) == {2, 3, 4}
-    assert whole.dtype == np.int64
-    with pytest.raises(ValueError, match="`high` is 2"):
-        tg.randint(2, 2, (1,))
-    for seed in (-1, 2**64, "a", 1.5):
-        with pytest.raises(ValueError, match="`seed` is"):
-            tg.manual_seed(seed)
-    with pytest.raises(ValueError, match=r"`state` has shape \(2,\)"):
-        own.set_state(np.zeros(2))
-
-
-def test_from_numpy_shares_memory():
-    array = np.ones(3, np.float32)
-    x = tg.from_numpy(array)
-    array[0] = 5
-    assert x.tolist() == [5, 1, 1]
-    x[1] = 7.0
-    assert array.tolist() == [5, 7, 1]
-    with pytest.raises(TypeError, match="`array` is list"):
-        tg.from_numpy([1.0])
-
-
 # Types ------------------------------------------------------------------------------------------------------
-
-
-def operand(kind, dtype):
-    """An operand with axes, one without, or a Python number."""
-    if kind == "number":
-        return {"b": True, "u": 2, "i": 2, "f": 2.0}[np.dtype(dtype).kind]
-    return np.ones((2,) if kind == "axes" else (), dtype)
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("name", ["add", "mul", "div", "maximum", "pow", "equal", "where"])
-def test_promotion_against_torch(name, torch):
-    """Every pair of types, each with axes, without, or as a Python number."""
-    differ = []
-    for a_type in TYPES:
-        for b_type in TYPES:
-            for a_kind in ("axes", "none", "number"):
-                for b_kind in ("axes", "none", "number"):
-                    if a_kind == b_kind == "number":
-                        continue
-                    if name == "maximum" and "number" in (a_kind, b_kind):
-                        continue  # torch.maximum takes tensors only
-                    if name == "pow" and a_type == b_type == "bool":
-                        continue  # torch refuses
-                    a, b = operand(a_kind, a_type), operand(b_kind, b_type)
-                    ours = [tg.tensor(v) if isinstance(v, np.ndarray) else v for v in (a, b)]
-                    theirs = [torch.from_numpy(v) if isinstance(v, np.ndarray) else v for v in (a, b)]
-                    got, expected = apply(tg, name, *ours), apply(torch, name, *theirs)
-                    if str(got.dtype) != str(expected.dtype).removeprefix("torch."):
-                        differ.append((a_type, a_kind, b_type, b_kind, str(got.dtype), str(expected.dtype)))
-    assert not differ, differ
-
-
-def apply(library, name, a, b):
-    symbols = {
-        "add": operator.add,
-        "mul": operator.mul,
-        "div": operator.truediv,
-        "pow": operator.pow,
-        "equal": operator.eq,
-    }
-    if name == "where":
-        condition = library.tensor([True, False])
-        return library.where(condition, a, b)
-    return symbols[name](a, b) if name in symbols else getattr(library, name)(a, b)
 
 
 def test_types_are_numpys():
@@ -226,7 +64,7 @@ def test_properties():
     assert x.contiguous() is x
     assert x.T.contiguous().data.flags.c_contiguous
     assert x.view(3, 2).shape == (3, 2)
-    with pytest.raises(RuntimeError, match="view needs a contiguous"):
+    with pytest.raises(RuntimeError, match="not contiguous enough for a view"):
         x.T.view(6)
 
 
@@ -309,6 +147,123 @@ def test_operators():
         tg.add(1, 2)
 
 
+def test_format():
+    """As PyTorch: a format for what has no axes."""
+    x = tg.tensor(2.5)
+    assert (f"{x:.3f}", f"{tg.tensor(7):04d}", f"{x}", str(x)) == ("2.500", "0007", "tensor(2.5)", "tensor(2.5)")
+    with pytest.raises(TypeError, match=r"shape \(2,\) has no format '.3f'"):
+        f"{tg.ones(2):.3f}"
+
+
+def test_contains():
+    assert 1.0 in tg.tensor([[1.0, 2.0]])
+    assert 3 not in tg.tensor([[1.0, 2.0]])
+    assert True in tg.tensor([False, True])
+
+
+def test_what_python_offers_and_tensors_lack():
+    """A TypeError, never an answer element by element from somewhere else."""
+    x = tg.tensor([1, 2])
+    array = np.array([1, 2])
+    for call in (
+        lambda: x << 1, lambda: x >> 1, lambda: divmod(x, 2), lambda: round(x), lambda: array + x, lambda: array << x,
+        lambda: array // x, lambda: array & x, lambda: array == x, lambda: x + [1, 2], lambda: x == None,  # noqa: E711, RUF005
+        lambda: np.add(array, x), lambda: np.exp(x), lambda: +tg.tensor([True]), lambda: -tg.tensor([True]),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            call()
+    with pytest.raises(TypeError):
+        array += x
+
+
+def test_no_cuda_array_here():
+    assert not hasattr(tg.ones(2), "__cuda_array_interface__")
+    assert not hasattr(tg.ones(2, requires_grad=True), "__cuda_array_interface__")
+
+
+def test_array_protocol_copies_as_asked():
+    x = tg.ones(2)
+    assert np.shares_memory(np.asarray(x), x.data)
+    assert not np.shares_memory(np.array(x), x.data)
+    assert np.asarray(x, np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(x, np.float64, copy=False)
+
+
+# In notebooks -----------------------------------------------------------------------------------------------
+
+
+def picture_in(text):
+    """The picture that a piece of HTML holds, as an array; None if there is none."""
+    found = re.search(r'src="data:image/png;base64,([^"]+)"', text)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(found[1])))) if found else None
+
+
+def test_html_says_what_it_is():
+    x = tg.tensor([[1.0, 3.0]], requires_grad=True)
+    text = (x * 2)._repr_html_()
+    for part in ("shape (1, 2)", "float32", "cpu", "grad_fn Mul", "min 2 · mean 4 · max 6", "[[2., 6.]]"):
+        assert part in text
+    assert "requires_grad" in x._repr_html_()
+    assert "2 not finite" in tg.tensor([1.0, np.nan, np.inf])._repr_html_()
+    assert "min 0 · mean 0.5 · max 1" in tg.tensor([0, 1])._repr_html_()
+    assert "<img" not in text
+    for empty in (tg.zeros(0), tg.zeros(0, 3), tg.zeros(3, 0, 20)):
+        assert f"shape {empty.shape}" in empty._repr_html_()
+
+
+def test_html_is_escaped():
+    class Less(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+    Less.__name__ = "<script>"
+    text = Less.apply(tg.ones(2, requires_grad=True))._repr_html_()
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("shape", [(7, 20), (20,), (2, 20, 20), (1, 3, 20, 20), (4, 20, 20), (5000, 20)])
+def test_what_is_no_picture(shape):
+    assert picture_in(tg.zeros(*shape)._repr_html_()) is None
+    assert picture_in(tg.zeros(20, 20, dtype=np.int64)._repr_html_()) is None
+
+
+def test_colours():
+    """(3, H, W) from 0 to 1, from -1 to 1, and any other range; the file is the picture, pixel by pixel."""
+    x = np.random.default_rng(0).random((3, 9, 12))
+    expected = np.round(x.transpose(1, 2, 0) * 255).astype(np.uint8)
+    for data, caption in ((x, "from 0 to 1"), (2 * x - 1, "from -1 to 1")):
+        text = tg.tensor(data)._repr_html_()
+        np.testing.assert_array_equal(picture_in(text), expected)
+        assert f"picture {caption}" in text
+    stretched = picture_in(tg.tensor(1000 * x)._repr_html_())
+    assert (stretched.min(), stretched.max()) == (0, 255)
+    grey = picture_in(tg.tensor(x[:1])._repr_html_())
+    np.testing.assert_array_equal(grey, np.repeat(expected[:, :, :1], 3, 2))
+
+
+def test_heat_map():
+    """Brightness grows with the number; what is not finite has a colour of its own."""
+    x = np.arange(100.0).reshape(10, 10)
+    picture = picture_in(tg.tensor(x)._repr_html_())
+    brightness = picture.reshape(100, 3) @ [0.299, 0.587, 0.114]
+    assert (np.diff(brightness) > -1).all()
+    assert brightness[-1] - brightness[0] > 200
+    x[3, 4] = np.nan
+    assert picture_in(tg.tensor(x)._repr_html_())[3, 4].tolist() == [0, 200, 200]
+    assert picture_in(tg.full((10, 10), 3.0)._repr_html_()).shape == (10, 10, 3)
+    assert picture_in(tg.full((10, 10), np.nan)._repr_html_()).shape == (10, 10, 3)
+
+
+def test_large_pictures_are_thinned():
+    text = tg.zeros(3, 1200, 1030)._repr_html_()
+    assert picture_in(text).shape == (400, 344, 3)
+    assert "1 of 3 rows and columns" in text
+    assert len(text) < 20_000
+
+
 def test_copies():
     x = tg.ones(2, requires_grad=True)
     y = x.clone()
@@ -338,41 +293,3 @@ def test_writing():
     with tg.no_grad():
         w[0] = 3.0
     assert w.tolist() == [3, 1]
-
-
-@pytest.mark.torch
-def test_indexing_against_torch(torch):
-    """Random indices: numbers, slices, None, masks, arrays, in random order."""
-    rng = np.random.default_rng(0)
-    for _ in range(300):
-        shape = tuple(int(n) for n in rng.integers(1, 5, 4))
-        array = rng.standard_normal(shape)
-        index, used, length = [], 0, int(rng.integers(1, 4))
-        while used < len(shape):
-            n, choice = shape[used], int(rng.integers(6))
-            if choice == 0:
-                index.append(int(rng.integers(-n, n)))
-            elif choice == 1:
-                index.append(slice(int(rng.integers(0, n)), None, int(rng.integers(1, 3))))
-            elif choice == 2:
-                index.append(None)
-                continue
-            elif choice == 3:
-                index.append(rng.integers(-n, n, (length,)))
-            elif choice == 4 and not any(isinstance(p, np.ndarray) for p in index):
-                index.append(np.arange(n) < rng.integers(1, n + 1))
-                length = int(index[-1].sum())
-            elif choice == 5 and Ellipsis not in [p for p in index if not isinstance(p, np.ndarray)]:
-                index.append(...)
-                break
-            else:
-                index.append(slice(None))
-            used += 1
-        ours = tuple(tg.tensor(p) if isinstance(p, np.ndarray) else p for p in index)
-        theirs = tuple(torch.from_numpy(p) if isinstance(p, np.ndarray) else p for p in index)
-        x, y = tg.tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
-        a, b = x[ours], y[theirs]
-        assert_close(a.detach(), b.detach().numpy(), message=str(index))
-        (a * a).sum().backward()
-        (b * b).sum().backward()
-        assert_close(x.grad, y.grad.numpy(), message=str(index))

@@ -1,6 +1,7 @@
 """Data sets: where they come from, and how they are cut into batches."""
 
 from tinygen.data.download import DATASETS, cache_dir, find
+from tinygen.data.images import ImageData, ImageDataset, load_images
 from tinygen.data.loader import DataLoader, Dataset, TensorDataset
 from tinygen.data.text import Vocabulary, Windows, load_text
 
@@ -8,10 +9,13 @@ __all__ = [
     "DATASETS",
     "DataLoader",
     "Dataset",
+    "ImageData",
+    "ImageDataset",
     "TensorDataset",
     "Vocabulary",
     "Windows",
     "cache_dir",
     "find",
+    "load_images",
     "load_text",
 ]

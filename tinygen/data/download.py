@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ class Remote:
         sha256: what it must hash to.
         size: its bytes.
         text: what it is, in a line.
+        members: for a tar archive, what is unpacked from it: each file's place in the cache, which is also its name in
+            the archive, and its bytes. The archive itself is not kept.
     """
 
     path: str
@@ -26,6 +30,7 @@ class Remote:
     sha256: str
     size: int
     text: str
+    members: tuple[tuple[str, int], ...] = ()
 
 
 DATASETS: dict[str, tuple[Remote, ...]] = {
@@ -45,6 +50,43 @@ DATASETS: dict[str, tuple[Remote, ...]] = {
             "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
             1_115_394,
             "scenes from the plays of Shakespeare; public domain",
+        ),
+    ),
+    "mnist": tuple(
+        Remote(
+            f"mnist/{name}", f"https://storage.googleapis.com/cvdf-datasets/mnist/{name}", sha256, size,
+            "70,000 handwritten digits, 28 x 28, grey; LeCun, Cortes, Burges; CC BY-SA 3.0",
+        )
+        for name, sha256, size in (
+            (
+                "train-images-idx3-ubyte.gz",
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422,
+            ),
+            (
+                "train-labels-idx1-ubyte.gz",
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881,
+            ),
+            (
+                "t10k-images-idx3-ubyte.gz",
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877,
+            ),
+            (
+                "t10k-labels-idx1-ubyte.gz",
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542,
+            ),
+        )
+    ),
+    "cifar10": (
+        Remote(
+            "cifar-10-binary.tar.gz",
+            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            170_052_171,
+            "60,000 photographs of 10 kinds of things, 32 x 32, colour; Krizhevsky (2009)",
+            tuple(
+                (f"cifar-10-batches-bin/{name}.bin", 30_730_000)
+                for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+            ),
         ),
     ),
 }
@@ -67,14 +109,32 @@ def _hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def writable() -> bool:
+    """Return whether the cache may be written to: a folder whose mode forbids it is left alone, even by root."""
+    folder = cache_dir()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return bool(folder.stat().st_mode & 0o222) and os.access(folder, os.W_OK)
+
+
 def cached(name: str) -> list[bool]:
-    """Return for each file of data set ``name`` whether the cache holds it with the right hash."""
-    paths = [(cache_dir() / remote.path, remote) for remote in DATASETS[name]]
-    return [path.is_file() and _hash(path) == remote.sha256 for path, remote in paths]
+    """Return for each file of data set ``name`` whether the cache holds it.
+
+    A file must have the right hash; what was unpacked from an archive, whose hash was right, the right size.
+    """
+    return [_is_here(remote) for remote in DATASETS[name]]
+
+
+def _is_here(remote: Remote) -> bool:
+    if remote.members:
+        files = [(cache_dir() / path, size) for path, size in remote.members]
+        return all(path.is_file() and path.stat().st_size == size for path, size in files)
+    path = cache_dir() / remote.path
+    return path.is_file() and _hash(path) == remote.sha256
 
 
 def find(name: str, report: Callable[[str], None] | None = None) -> list[Path]:
-    """Return the files of data set ``name``, downloaded if the cache does not hold them.
+    """Return the files of data set ``name``, downloaded (and unpacked) if the cache does not hold them.
 
     Args:
         name: a key of :data:`DATASETS`.
@@ -92,8 +152,12 @@ def find(name: str, report: Callable[[str], None] | None = None) -> list[Path]:
         if not good:
             if report is not None:
                 report(f"downloading {remote.url} ({remote.size / 1e6:.1f} MB) to {path}")
+            if not writable():
+                raise RuntimeError(f"{path} is not there, and {cache_dir()} must not be written to; set TINYGEN_HOME")
             _download(remote, path, progress=report is not None)
-        found.append(path)
+            if remote.members:
+                _unpack(remote, path)
+        found += [cache_dir() / member for member, _ in remote.members] or [path]
     return found
 
 
@@ -112,3 +176,18 @@ def _download(remote: Remote, path: Path, progress: bool) -> None:
             f"could not download {remote.url} ({type(error).__name__}: {reason[:120]}); "
             f"fetch it by other means and put it at {path}"
         ) from error
+
+
+def _unpack(remote: Remote, archive: Path) -> None:
+    """Take the members out of an archive whose hash was right, then remove it."""
+    with tarfile.open(archive) as tar:
+        for member, size in remote.members:
+            target = cache_dir() / member
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.part")  # the name itself stands for the whole file
+            with tar.extractfile(member) as source, part.open("wb") as file:
+                shutil.copyfileobj(source, file)
+            if part.stat().st_size != size:
+                raise ValueError(f"{member} in {archive} has {part.stat().st_size} bytes; it must have {size}")
+            part.replace(target)
+    archive.unlink()

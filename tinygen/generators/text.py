@@ -37,7 +37,7 @@ from tinygen.data import DataLoader, Vocabulary, Windows, load_text
 from tinygen.io import load
 from tinygen.modes import no_grad
 from tinygen.nn import functional as F
-from tinygen.ops.shape import cat
+from tinygen.ops.join import cat
 from tinygen.random import Generator
 from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
 from tinygen.tensor import Tensor

@@ -1,4 +1,4 @@
-"""Layers without memory of the past: dense, embedding, dropout, activations."""
+"""Layers without memory of the past: dense, embedding, dropout, other shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygen.nn import init
 from tinygen.nn.module import Module, Parameter
-from tinygen.ops import activation, elementwise, indexing, matmul, shape
+from tinygen.ops import activation, indexing, matmul, shape
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
 
@@ -41,9 +41,9 @@ class Linear(Module):
         if bias:
             init.uniform_(self.bias, -bound, bound, generator)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Map (..., I) to (..., O)."""
-        return matmul.linear(x, self.weight, self.bias)
+        return matmul.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -56,22 +56,59 @@ class Embedding(Module):
     Args:
         num_embeddings: V, the number of tokens.
         embedding_dim: D, the length of a vector.
+        padding_idx: a token whose vector starts as zeros and gets no gradient, from -V to V - 1, or None.
+        max_norm: None; PyTorch's rescaling of vectors is not here.
+        norm_type: the norm of ``max_norm``.
+        scale_grad_by_freq: False; PyTorch's scaling of gradients is not here.
+        sparse: False; gradients are dense here.
         generator: where the initial values (normal) come from.
+
+    Attributes:
+        weight: (V, D).
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, *, generator: Generator | None = None) -> None:
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
         super().__init__()
         check_sizes(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        for name, value in (("max_norm", max_norm), ("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
+            if value:
+                raise ValueError(f"`{name}` is {value!r}; tinygen's Embedding does not have that")
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(f"`padding_idx` is {padding_idx}; valid are {-num_embeddings} to {num_embeddings - 1}")
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
         init.normal_(self.weight, generator=generator)
+        if padding_idx is not None:
+            self.weight._data[padding_idx] = 0
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    @classmethod
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
+        """Make the layer from a table (V, D), whose memory it shares; ``freeze`` keeps the table as it is."""
+        layer = cls(*embeddings.shape, padding_idx=padding_idx, generator=Generator(0))  # leaves the global one alone
+        layer.weight = Parameter(embeddings.data)
+        layer.weight.requires_grad = not freeze
+        return layer
+
+    def forward(self, input: Tensor) -> Tensor:
         """Look up integer tokens (...): (..., D)."""
-        return indexing.embedding(tokens, self.weight)
+        return indexing.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         """The sizes."""
-        return "{}, {}".format(*self.weight.shape)
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Dropout(Module):
@@ -87,17 +124,32 @@ class Dropout(Module):
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"`p` is {p!r}; a probability lies from 0 to 1")
-        if inplace:
-            raise ValueError("`inplace` is True; tinygen's layers do not write into their input")
+        activation.refuse_inplace(inplace)
         self.p, self.generator = p, generator
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Drop elements, in training."""
-        return activation.dropout(x, self.p, self.training, self.generator)
+        return activation.dropout(input, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
-        """The probability."""
-        return f"p={self.p}"
+        """The settings."""
+        return f"p={self.p}, inplace=False"
+
+
+class Identity(Module):
+    """y = x: a layer that is none.
+
+    Args:
+        args: taken, whatever they are, so that it can stand in for another layer.
+        settings: the same.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Any) -> Any:
+        """Return the input."""
+        return input
 
 
 class Flatten(Module):
@@ -107,42 +159,31 @@ class Flatten(Module):
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Flatten."""
-        return shape.flatten(x, self.start_dim, self.end_dim)
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply :func:`tinygen.flatten`."""
+        return shape.flatten(input, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        """The axes."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-def _activation(name: str, function: Any, text: str) -> type[Module]:
-    return type(name, (Module,), {"__doc__": text, "forward": lambda self, x: function(x), "__module__": __name__})
+class Unflatten(Module):
+    """Cuts the axis ``dim`` into axes of lengths ``unflattened_size``, of which one may be -1."""
 
-
-ReLU = _activation("ReLU", activation.relu, "max(x, 0)")
-Tanh = _activation("Tanh", elementwise.tanh, "The hyperbolic tangent.")
-Sigmoid = _activation("Sigmoid", elementwise.sigmoid, "1 / (1 + e**-x)")
-
-
-class LeakyReLU(Module):
-    """x where x > 0, else ``negative_slope`` x."""
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()
-        self.negative_slope = negative_slope
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(f"`unflattened_size` is {unflattened_size!r}; it must be a tuple of integers")
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the function."""
-        return activation.leaky_relu(x, self.negative_slope)
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply :func:`tinygen.unflatten`."""
+        return shape.unflatten(input, self.dim, self.unflattened_size)
 
-
-class Softmax(Module):
-    """Softmax along ``dim``."""
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the function."""
-        return activation.softmax(x, self.dim)
+    def extra_repr(self) -> str:
+        """The settings."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 def check_sizes(**sizes: int) -> None:

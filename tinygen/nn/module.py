@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygen.autograd import Handle
 from tinygen.backend import check_device, device_of, to_device
+from tinygen.nn.hooks import ModuleHooks
 from tinygen.tensor import Tensor
 from tinygen.writes import written
 from tinygen_ops.arrays import array_module
@@ -33,12 +35,16 @@ class Module:
         training: whether layers such as dropout act as in training; set by :meth:`train` and :meth:`eval`.
     """
 
+    _hooks: ModuleHooks | None = None
+
     def __init__(self) -> None:
         self.training = True
         self._buffers: dict[str, Tensor] = {}
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        """Run the module."""
+        """Run the module, and the hooks that were registered."""
+        if self._hooks is not None:
+            return self._hooks.call(self, inputs, settings)
         return self.forward(*inputs, **settings)
 
     def forward(self, *inputs: Any) -> Any:
@@ -158,9 +164,10 @@ class Module:
         for _, tensor in [*self.named_parameters(), *self.named_buffers()]:
             array = tensor._data
             if device is not None:
-                tensor.data = to_device(array, device)
+                # not through .data: nobody else was handed the new array, so nobody need be watched
+                tensor._data = to_device(array, device)
             elif array.dtype.kind == "f":
-                tensor.data = array.astype(target)
+                tensor._data = array.astype(target)
         return self
 
     def apply(self, function: Callable[[Module], None]) -> Module:
@@ -169,6 +176,75 @@ class Module:
             child.apply(function)
         function(self)
         return self
+
+    def _add_hook(self, kind: str, hook: Callable, prepend: bool, **options: bool) -> Handle:
+        if self._hooks is None:
+            self._hooks = ModuleHooks()
+        return self._hooks.add(kind, hook, prepend, **options)
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, inputs)`` before every forward.
+
+        Args:
+            hook: gets the positional inputs as a tuple and returns None, or what takes their place: a tuple, or a
+                single value.
+            prepend: run it before the hooks that are there.
+            with_kwargs: call ``hook(module, inputs, settings)``; it returns None or ``(inputs, settings)``.
+
+        Returns:
+            A handle; ``handle.remove()`` takes the hook away, and so does the end of a ``with`` block.
+        """
+        return self._add_hook("before", hook, prepend, with_kwargs=with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> Handle:
+        """Call ``hook(module, inputs, output)`` after every forward.
+
+        Args:
+            hook: returns None, or what takes the place of the output.
+            prepend: run it before the hooks that are there.
+            with_kwargs: call ``hook(module, inputs, settings, output)``.
+            always_call: call it also where the forward, or a hook before it, raised an error; the output is then None.
+
+        Returns:
+            A handle, as from :meth:`register_forward_pre_hook`.
+        """
+        return self._add_hook("after", hook, prepend, with_kwargs=with_kwargs, always_call=always_call)
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_output)`` when the gradients of the module's outputs have been computed.
+
+        Args:
+            hook: gets a tuple, None for outputs without gradient; returns None, or the gradients to go on with. It must
+                not write into them.
+            prepend: run it before the hooks that are there.
+
+        Returns:
+            A handle, as from :meth:`register_forward_pre_hook`. Removing it does not concern forwards that have run.
+        """
+        return self._add_hook("backward_before", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs have been computed.
+
+        Where no input requires grad, it is called as soon as those of the outputs are there, with None for each input.
+
+        Args:
+            hook: gets two tuples, for the positional inputs and for the outputs, with None where there is no gradient;
+                returns None, or the input gradients to go on with. It must not write into them.
+            prepend: run it before the hooks that are there.
+
+        Returns:
+            A handle, as from :meth:`register_forward_pre_hook`. Removing it does not concern forwards that have run.
+
+        Raises:
+            TypeError: in the forward, if the module returns neither a Tensor nor a tuple with Tensors.
+            RuntimeError: in backward, if the hook returns another number of gradients.
+        """
+        return self._add_hook("backward", hook, prepend)
 
     def extra_repr(self) -> str:
         """What the layer's line shows in brackets; a subclass may define it."""

@@ -30,28 +30,42 @@ class Optimizer:
     state_names: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("`params` is one Tensor; it takes a list of Tensors or of groups")
         params = list(params)
         if not params:
             raise ValueError("`params` is empty: there is nothing to optimise")
-        groups = params if isinstance(params[0], dict) else [{"params": params}]
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        seen: set[int] = set()
-        for group in groups:
-            members = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
-            for p in members:
-                if not isinstance(p, Tensor) or not p.is_leaf:
-                    raise TypeError(f"`params` holds {type(p).__name__}; it takes leaf Tensors")
-                if id(p) in seen:
-                    raise ValueError("`params` holds the same parameter twice")
-                seen.add(id(p))
-            unknown = set(group) - {"params", *defaults}
-            if unknown:
-                raise ValueError(f"unknown settings {sorted(unknown)}; valid are {sorted(defaults)}")
-            self.param_groups.append({**defaults, **group, "params": members})
+        for group in params if isinstance(params[0], dict) else [{"params": params}]:
+            self.add_param_group(group)
         self.state: dict[int, dict[str, Any]] = {}
         self._counts: dict[int, int] = {}  # how often each parameter was updated
         self.steps = 0
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Optimise further parameters, such as a layer that was frozen so far.
+
+        Args:
+            group: ``{"params": [...], ...}``; settings that it does not name are the defaults.
+
+        Raises:
+            TypeError: if it holds something else than leaf Tensors.
+            ValueError: for a parameter that is there already, or an unknown setting.
+        """
+        unknown = set(group) - {"params", *self.defaults}
+        if unknown or "params" not in group:
+            valid = ["params", *sorted(self.defaults)]
+            raise ValueError(f"unknown settings {sorted(unknown)}; valid are {valid}, and `params` must be there")
+        members = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        seen = {id(p) for other in self.param_groups for p in other["params"]}
+        for p in members:
+            if not isinstance(p, Tensor) or not p.is_leaf:
+                raise TypeError(f"`params` holds {type(p).__name__}; it takes leaf Tensors")
+            if id(p) in seen:
+                raise ValueError("`params` holds the same parameter twice")
+            seen.add(id(p))
+        self.param_groups.append({**self.defaults, **group, "params": members})
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients (or with ``set_to_none=False`` make them zeros)."""

@@ -12,11 +12,22 @@ from collections.abc import Iterable
 from tinygen.testing.records import (
     activation,
     arithmetic,
+    arrange,
+    classification,
+    comparison,
+    conv,
+    einsum,
     elementwise,
+    extremes,
     indexing,
+    join,
     loss,
     matmul,
+    norm,
+    pad,
+    pool,
     reduce,
+    resize,
     rnn,
     shape,
 )
@@ -24,7 +35,10 @@ from tinygen.testing.records._record import ErrorCase, OpRecord, Sample, results
 
 __all__ = ["RECORDS", "ErrorCase", "OpRecord", "Sample", "find", "results_of"]
 
-_FAMILIES = (arithmetic, elementwise, reduce, shape, indexing, matmul, activation, loss, rnn)
+_FAMILIES = (
+    arithmetic, comparison, elementwise, reduce, extremes, shape, join, arrange, indexing, matmul, einsum, pad,
+    activation, norm, loss, classification, rnn, conv, pool, resize,
+)  # fmt: skip
 
 RECORDS: dict[str, OpRecord] = {record.name: record for family in _FAMILIES for record in family.RECORDS}
 

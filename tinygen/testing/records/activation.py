@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tinygen.ops import activation as ops
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
-from tinygen.testing.records._record import FLOATS, KEEP, TO_FLOAT, Array, ErrorCase, OpRecord, Sample, within
+from tinygen.testing.records._record import KEEP, TO_FLOAT, Array, ErrorCase, OpRecord, Sample, within
 from tinygen.testing.records.elementwise import NOT_A_TENSOR, record, sigmoid
 
 _off_zero = within(-2, 2, off=(0,))
@@ -33,12 +34,12 @@ def _softmax_samples(rng: np.random.Generator) -> list[Sample]:
     calls = [Sample((_smooth(rng, s),), {"dim": d}) for s, d in _SOFTMAX_CASES]
     calls += [Sample((_smooth(rng, (3, 5)),), {"dim": d}, gaps=True) for d in (0, 1)]
     calls.append(Sample((_smooth(rng, (5, 3)).T,), {"dim": -1}))
-    extreme = np.array([[1000.0, 0.0, -1000.0], [0.0, -_INF, 1.0], [-1e30, 1e30, 0.0]])
+    extreme = np.array([[1000.0, 0.0, -1000.0], [0.0, -_INF, 1.0], [-6e4, 6e4, 0.0]])
     return [*calls, Sample((extreme,), {"dim": 1}, gradients=False)]
 
 
 _SOFTMAX_CASES: list[tuple[tuple[int, ...], int]] = [
-    ((), 0), ((1,), 0), ((0, 3), 1), ((3, 0), 0), ((1, 5), 1), ((1, 5), 0), ((3, 4), -1), ((2, 3, 4), 1),
+    ((), 0), ((1,), 0), ((0, 3), 1), ((3, 0), 0), ((3, 0), 1), ((1, 5), 1), ((1, 5), 0), ((3, 4), -1), ((2, 3, 4), 1),
     ((2, 3, 4), 0), ((37, 65), 1),
 ]  # fmt: skip
 
@@ -50,9 +51,9 @@ def _softmax_by_shape(rng: np.random.Generator, shape: tuple[int, ...]) -> Sampl
     )
 
 
-def _fixed_dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+def _fixed_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Dropout from a new generator each time: the same elements fall out."""
-    return ops.dropout(input, p, training, generator=Generator(3))
+    return ops.dropout(input, p, training, inplace, generator=Generator(3))
 
 
 def _dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
@@ -69,6 +70,12 @@ def _dropout_samples(rng: np.random.Generator) -> list[Sample]:
     return [*calls, Sample((x,), {"training": False}), Sample((x,), gaps=True)]
 
 
+def _gelu(x: Array, approximate: str = "none") -> Array:
+    if approximate == "tanh":
+        return x * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return x * 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x / np.sqrt(2)))
+
+
 def _slopes(*values: float) -> Any:
     return lambda rng: [Sample((_off_zero(rng, (3, 4)), v)) for v in values]
 
@@ -77,19 +84,33 @@ def _ones(*shape: int) -> Tensor:
     return Tensor(np.ones(shape, np.float32))
 
 
+_IN_PLACE = ErrorCase(lambda op: op(_ones(2), inplace=True), ValueError, "`inplace` is True")
+_INTEGERS = ErrorCase(lambda op: op(_ones(2).int()), TypeError, "`input` has dtype int32; it must be floating")
+_NO_AXIS = ErrorCase(lambda op: op(_ones(2, 3)), ValueError, "`dim` is None")
+_WRONG_DTYPE = ErrorCase(lambda op: op(_ones(2), 0, dtype=np.int64), TypeError, "`input` has dtype int64")
 _BAD_AXIS = ErrorCase(lambda op: op(_ones(2, 3), 2), IndexError, "`dim` is 2; valid are -2 to 1")
 
 RECORDS = [
-    record("relu", ops.relu, lambda x: np.maximum(x, 0), _off_zero, KEEP, special=(0.0, -1.0)),
+    record(
+        "relu",
+        ops.relu,
+        lambda x: np.maximum(x, 0),
+        _off_zero,
+        KEEP,
+        special=(0.0, -1.0),
+        torch="nn.functional.relu",
+        errors=(ErrorCase(lambda op: op(_ones(2).bool()), TypeError, "relu: `input` is boolean"), _IN_PLACE),
+    ),
     record(
         "leaky_relu",
         ops.leaky_relu,
         lambda x, slope=0.01: np.where(x > 0, x, x * slope),
         _off_zero,
         _FLOATING,
-        special=(0.0, -1.0),
+        special=(0.0, -1.0, _INF, np.nan),
         torch="nn.functional.leaky_relu",
-        more=_slopes(0.2, 0.0),
+        more=_slopes(0.2, 0.0, -0.5),
+        errors=(_INTEGERS, _IN_PLACE),
     ),
     record(
         "elu",
@@ -97,9 +118,10 @@ RECORDS = [
         lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
         _off_zero,
         _FLOATING,
-        special=(0.0, -1000.0, 1000.0),
+        special=(0.0, -1000.0, 1000.0, _INF, -_INF, np.nan),
         torch="nn.functional.elu",
         more=_slopes(0.5),
+        errors=(_INTEGERS, _IN_PLACE),
     ),
     record(
         "silu",
@@ -109,14 +131,29 @@ RECORDS = [
         _FLOATING,
         special=(0.0, -1000.0, 1000.0),
         torch="nn.functional.silu",
+        errors=(_INTEGERS, _IN_PLACE),
+    ),
+    record(
+        "gelu",
+        ops.gelu,
+        _gelu,
+        _smooth,
+        _FLOATING,
+        special=(0.0, -30.0, 30.0, 3000.0),
+        torch="nn.functional.gelu",
+        more=lambda rng: [
+            Sample((_smooth(rng, (3, 4)),), {"approximate": "tanh"}),
+            Sample((np.array([0.0, -30.0, 30.0, 3000.0]),), {"approximate": "tanh"}, gradients=False),
+        ],
+        errors=(_INTEGERS, ErrorCase(lambda op: op(_ones(2), "erf"), ValueError, "`approximate` is 'erf'")),
     ),
     OpRecord(
         "softmax",
         ops.softmax,
         _softmax,
         _softmax_samples,
-        FLOATS,
-        (NOT_A_TENSOR, _BAD_AXIS),
+        _FLOATING,
+        (NOT_A_TENSOR, _BAD_AXIS, _NO_AXIS, _WRONG_DTYPE),
         lambda torch, x, dim=-1: torch.softmax(x, dim),
         _softmax_by_shape,
         scale=2,
@@ -126,8 +163,8 @@ RECORDS = [
         ops.log_softmax,
         _log_softmax,
         _softmax_samples,
-        FLOATS,
-        (NOT_A_TENSOR, _BAD_AXIS),
+        _FLOATING,
+        (NOT_A_TENSOR, _BAD_AXIS, _NO_AXIS, _WRONG_DTYPE),
         lambda torch, x, dim=-1: torch.log_softmax(x, dim),
         _softmax_by_shape,
         scale=2,
@@ -142,6 +179,8 @@ RECORDS = [
             ErrorCase(lambda op: op(_ones(2), 1.5), ValueError, "`p` is 1.5; a probability"),
             ErrorCase(lambda op: op(_ones(2), -0.1), ValueError, "`p` is -0.1"),
             NOT_A_TENSOR,
+            _INTEGERS,
+            _IN_PLACE,
         ),
         by_shape=lambda rng, shape: Sample((_smooth(rng, shape),)),
     ),

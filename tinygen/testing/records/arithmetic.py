@@ -1,4 +1,4 @@
-"""Records of sums, products, powers, comparisons and choices."""
+"""Records of sums, products, quotients, powers and choices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygen.testing.records._record import (
     FLOATS,
     KEEP,
     KEEP_ALL,
-    TO_BOOL,
+    LARGE,
     TO_FLOAT,
     Array,
     ErrorCase,
@@ -35,6 +35,10 @@ def _ones(*shape: int) -> Tensor:
     return Tensor(np.ones(shape, np.float32))
 
 
+def _whole(*values: int) -> Tensor:
+    return Tensor(np.array(values))
+
+
 _SHAPES_DO_NOT_FIT = ErrorCase(lambda op: op(_ones(2, 3), _ones(4)), ValueError, "shapes (2, 3) and (4,)")
 _NOT_A_TENSOR = ErrorCase(
     lambda op: op(_ones(2), "two"), TypeError, "operands must be Tensors or numbers, got str"
@@ -48,6 +52,16 @@ def _with_numbers(samples: Samples, *numbers: float) -> Samples:
     def more(rng: np.random.Generator) -> list[Sample]:
         a = samples(rng)[-2].inputs[0]
         return samples(rng) + [Sample(pair) for n in numbers for pair in ((a, n), (n, a))]
+
+    return more
+
+
+def _with_alpha(samples: Samples) -> Samples:
+    """The samples, and two of them with a factor on the second operand."""
+
+    def more(rng: np.random.Generator) -> list[Sample]:
+        calls = samples(rng)
+        return calls + [Sample(s.inputs, {"alpha": a}) for s, a in zip(calls[6:8], (2, -0.5), strict=True)]
 
     return more
 
@@ -86,8 +100,15 @@ def _where_samples(rng: np.random.Generator) -> list[Sample]:
     return calls
 
 
-def _clip(x: Array, **bounds: float) -> Array:
-    return np.minimum(np.maximum(x, bounds.get("min", -np.inf)), bounds.get("max", np.inf))
+def _clip(x: Array, min: Any = None, max: Any = None) -> Array:
+    """One element after the other."""
+    low, high = (-np.inf if min is None else min), (np.inf if max is None else max)
+    x, low, high = np.broadcast_arrays(x, low, high)
+    out = np.array(x)
+    for i in np.ndindex(out.shape):
+        out[i] = low[i] if x[i] < low[i] else x[i]
+        out[i] = high[i] if out[i] > high[i] else out[i]
+    return out
 
 
 def _clip_samples(rng: np.random.Generator) -> list[Sample]:
@@ -95,7 +116,49 @@ def _clip_samples(rng: np.random.Generator) -> list[Sample]:
     calls = unary(draw, min=-0.5, max=1)(rng)
     x = draw(rng, (3, 4))
     calls += [Sample((x,), {"min": -0.5}), Sample((x,), {"max": 1}), Sample((x,), {"min": 1, "max": -0.5})]
+    # bounds that are tensors: each element keeps off both
+    low, high = within(-1, -0.6)(rng, (3, 1)), within(0.6, 1)(rng, (4,))
+    x = np.where(np.arange(12).reshape(3, 4) % 3 == 0, 0.1, np.sign(x) * 1.5)
+    calls += [Sample((x, low, high)), Sample((x, low)), Sample((x, None, high)), Sample((x, low, high), gaps=True)]
+    calls += [Sample((x, *bounds), against_torch=False) for bounds in ((low, 0.5), (-0.5, high))]
+    calls += [Sample((np.zeros((0, 4)), low[:1], high))]
     return [*calls, Sample((np.array([-0.5, 0.0, 1.0]),), {"min": -0.5, "max": 1.0}, gradients=False)]
+
+
+def _masked_samples(rng: np.random.Generator) -> list[Sample]:
+    shapes: list[Any] = [((), ()), ((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 1)), ((2, 0), (2, 1)), ((1, 5), ())]
+    calls = [Sample((_any(rng, x), np.asarray(rng.random(m) < 0.5), 2)) for x, m in shapes]
+    calls.append(Sample((_any(rng, (3, 4)), np.eye(3, 4) > 0, np.array(0.5))))
+    calls.append(Sample((_any(rng, (3, 4)), np.eye(3, 4) > 0, 3), gaps=True))
+    return [*calls, Sample((_any(rng, LARGE), np.asarray(rng.random(LARGE) < 0.5), 1))]
+
+
+def _rounded(x: Array, y: Array, rounding_mode: str | None = None) -> Array:
+    """Exact in float64: whole numbers and their quotients."""
+    q = np.asarray(x, np.float64) / np.asarray(y, np.float64)
+    q = q if rounding_mode is None else np.floor(q) if rounding_mode == "floor" else np.trunc(q)
+    return q if rounding_mode is None or np.result_type(x, y).kind == "f" else q.astype(np.int64)
+
+
+def _quotient_samples(rng: np.random.Generator) -> list[Sample]:
+    """Quotients that stay 0.1 away from whole numbers, where they jump, also in integers (by 3)."""
+    calls = []
+    for s in binary(_apart)(rng):
+        x, y = s.inputs
+        y = np.asarray(np.sign(y) * (0.7 + np.abs(y) / 4))  # 0.7 to 1.2
+        q = x / y
+        off = np.where(np.abs(q - np.round(q)) < 0.15, np.round(q) + 0.3, q)
+        x = np.asarray(off * y) if x.shape == off.shape else np.asarray(np.full(x.shape, 0.31))
+        calls.append(Sample((x, y), gaps=s.gaps))
+    x = np.array([1.3, -1.3, 2.2, -2.2])
+    return [*calls, Sample((x, 0.5)), Sample((x, -0.5)), Sample((x, 2)), Sample((2.3, np.array([0.9, -0.9])))]
+
+
+def _division_samples(rng: np.random.Generator) -> list[Sample]:
+    calls = _with_numbers(binary(_apart), 2, 0.5)(rng)
+    for mode in ("floor", "trunc"):
+        calls += [Sample(s.inputs, {"rounding_mode": mode}, gaps=s.gaps) for s in _quotient_samples(rng)]
+    return calls
 
 
 def _record(
@@ -103,6 +166,12 @@ def _record(
 ) -> OpRecord:
     more.setdefault("errors", _PAIR_ERRORS)
     return OpRecord(name, function, reference, samples, dtypes, **more)
+
+
+def both(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Some functions of PyTorch take no Python number in front, or none at all."""
+    like = x if isinstance(x, torch.Tensor) else y
+    return tuple(v if isinstance(v, torch.Tensor) else torch.tensor(v, dtype=like.dtype) for v in (x, y))
 
 
 def _by_shape(draw: Any, second: Any = None) -> Callable[..., Sample]:
@@ -116,73 +185,76 @@ def _by_shape(draw: Any, second: Any = None) -> Callable[..., Sample]:
     return sample
 
 
-def _comparison(name: str, reference: Any) -> OpRecord:
-    def samples(rng: np.random.Generator) -> list[Sample]:
-        whole = [
-            Sample(tuple(np.asarray(np.round(a)) for a in s.inputs), gaps=s.gaps) for s in binary(_any)(rng)
-        ]
-        return [*whole, Sample((np.array([np.nan, 1.0, np.inf]), np.array([np.nan, np.nan, np.inf])))]
-
-    return _record(
-        name,
-        getattr(ops, name),
-        reference,
-        _with_numbers(samples, 1, 0.5),
-        _COMPARED,
-        torch=_TORCH[name],
-        order=0,
-    )
-
-
-_TORCH: dict[str, Any] = {
-    "equal": lambda torch, x, y: torch.eq(*_both(torch, x, y)),
-    "not_equal": lambda torch, x, y: torch.ne(*_both(torch, x, y)),
-    "less": lambda torch, x, y: torch.lt(*_both(torch, x, y)),
-    "less_equal": lambda torch, x, y: torch.le(*_both(torch, x, y)),
-    "greater": lambda torch, x, y: torch.gt(*_both(torch, x, y)),
-    "greater_equal": lambda torch, x, y: torch.ge(*_both(torch, x, y)),
-    "logical_and": lambda torch, x, y: torch.logical_and(*_both(torch, x, y)),
-    "logical_or": lambda torch, x, y: torch.logical_or(*_both(torch, x, y)),
-}
-# NaN and 0.5 have no counterpart in integers
-_COMPARED = {t: r for t, r in TO_BOOL.items() if t.kind == "f"}
-
-
-def _both(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """Some functions of PyTorch take no Python number in front, or none at all."""
-    like = x if isinstance(x, torch.Tensor) else y
-    return tuple(v if isinstance(v, torch.Tensor) else torch.tensor(v, dtype=like.dtype) for v in (x, y))
-
-
 RECORDS = [
     _record(
         "add",
         ops.add,
-        np.add,
-        _with_numbers(binary(_any), 2, 0.5),
+        lambda x, y, alpha=1: x + alpha * y,
+        _with_alpha(_with_numbers(binary(_any), 2, 0.5)),
         FLOATS,
         torch="add",
         by_shape=_by_shape(_any),
+        errors=(
+            *_PAIR_ERRORS,
+            ErrorCase(lambda op: op(_whole(1), _whole(1), alpha=0.5), TypeError, "`alpha` is 0.5"),
+            ErrorCase(lambda op: op(_ones(1), _ones(1), alpha="a"), TypeError, "`alpha` is 'a'"),
+        ),
     ),
     _record(
         "sub",
         ops.sub,
-        np.subtract,
-        _with_numbers(binary(_any), 2, 0.5),
+        lambda x, y, alpha=1: x - alpha * y,
+        _with_alpha(_with_numbers(binary(_any), 2, 0.5)),
         FLOATS,
         torch="sub",
         by_shape=_by_shape(_any),
-        errors=(*_PAIR_ERRORS, ErrorCase(lambda op: op(_ones(2) > 0, _ones(2) > 0), TypeError, "use !=")),
+        errors=(
+            *_PAIR_ERRORS,
+            ErrorCase(lambda op: op(_ones(2) > 0, _ones(2) > 0), TypeError, "use ^ or !="),
+            ErrorCase(lambda op: op(_ones(2) > 0, 1), TypeError, "booleans cannot be subtracted"),
+        ),
     ),
     _record("mul", ops.mul, np.multiply, binary(_any), KEEP_ALL, torch="mul", by_shape=_by_shape(_any)),
     _record(
         "div",
         ops.div,
-        np.divide,
-        _with_numbers(binary(_apart), 2, 0.5),
+        _rounded,
+        _division_samples,
         {t: r for t, r in TO_FLOAT.items() if t.kind == "f"},
-        torch=lambda torch, x, y: torch.div(*_both(torch, x, y)),
+        torch=lambda torch, x, y, **mode: torch.div(*both(torch, x, y), **mode),
         by_shape=_by_shape(_apart),
+        errors=(
+            *_PAIR_ERRORS,
+            ErrorCase(lambda op: op(_ones(2), 2, rounding_mode="up"), ValueError, "`rounding_mode` is 'up'"),
+            ErrorCase(lambda op: op(_whole(2), 0, rounding_mode="floor"), ValueError, "`other` has a 0 in it"),
+        ),
+    ),
+    _record(
+        "floor_divide",
+        ops.floor_divide,
+        lambda x, y: _rounded(x, y, "floor"),
+        _quotient_samples,
+        FLOATS,
+        torch=lambda torch, x, y: torch.div(*both(torch, x, y), rounding_mode="floor"),
+        errors=(
+            *_PAIR_ERRORS,
+            ErrorCase(lambda op: op(_whole(2), _whole(0)), ValueError, "`other` has a 0 in it"),
+            ErrorCase(lambda op: op(_ones(2) > 0, _ones(2) > 0), TypeError, "booleans are not divided"),
+        ),
+    ),
+    _record(
+        "remainder",
+        ops.remainder,
+        lambda x, y: x - y * np.floor(x / y),
+        _quotient_samples,
+        FLOATS,
+        torch=lambda torch, x, y: torch.remainder(*both(torch, x, y)),
+        errors=(
+            *_PAIR_ERRORS,
+            ErrorCase(lambda op: op(_whole(2), 0), ValueError, "`other` has a 0 in it"),
+            ErrorCase(lambda op: op(_ones(2) > 0, _ones(2) > 0), TypeError, "booleans are not divided"),
+        ),
+        scale=4,
     ),
     _record(
         "neg",
@@ -207,11 +279,28 @@ RECORDS = [
         by_shape=_by_shape(_positive),
         errors=(
             *_PAIR_ERRORS,
-            ErrorCase(lambda op: op(Tensor(np.arange(3)), -1), ValueError, "negative power"),
+            ErrorCase(lambda op: op(Tensor(np.arange(3)), -1), ValueError, "`exponent` is -1"),
+            ErrorCase(lambda op: op(_ones(1) > 0, _ones(1) > 0), TypeError, "booleans have no power"),
         ),
     ),
     _record("maximum", ops.maximum, np.maximum, _apart_from_each_other, KEEP_ALL, torch="maximum"),
     _record("minimum", ops.minimum, np.minimum, _apart_from_each_other, KEEP_ALL, torch="minimum"),
+    _record(
+        "masked_fill",
+        ops.masked_fill,
+        lambda x, mask, value: np.where(mask, value, x),
+        _masked_samples,
+        KEEP,
+        torch="masked_fill",
+        errors=(
+            ErrorCase(lambda op: op(_ones(2), _ones(2), 0), TypeError, "`mask` has dtype float32"),
+            ErrorCase(lambda op: op(_ones(2), _ones(3) > 0, 0), ValueError, "do not broadcast"),
+            ErrorCase(lambda op: op(Tensor(np.ones(2, np.uint8)), _ones(2) > 0, -1), ValueError, "the number -1"),
+            ErrorCase(lambda op: op(_ones(2), _ones(2) > 0, _ones(2)), ValueError, "`value` has shape (2,)"),
+            ErrorCase(lambda op: op(_whole(2), _ones(1) > 0, 0.5), TypeError, "`value` is 0.5"),
+            ErrorCase(lambda op: op(_ones(2), _ones(2) > 0, "a"), TypeError, "`value` is 'a'"),
+        ),
+    ),
     _record(
         "where",
         ops.where,
@@ -238,14 +327,9 @@ RECORDS = [
         errors=(
             ErrorCase(lambda op: op(_ones(2)), ValueError, "at least one of `min` and `max`"),
             ErrorCase(lambda op: op([1.0], 0, 1), TypeError, "`input` must be a Tensor"),
+            ErrorCase(lambda op: op(_ones(2), "a"), TypeError, "`min` is 'a'"),
+            ErrorCase(lambda op: op(_ones(2), _ones(3)), ValueError, "(2,) and (3,)"),
         ),
+        aliases=("clamp",),
     ),
-    _comparison("equal", np.equal),
-    _comparison("not_equal", np.not_equal),
-    _comparison("less", np.less),
-    _comparison("less_equal", np.less_equal),
-    _comparison("greater", np.greater),
-    _comparison("greater_equal", np.greater_equal),
-    _comparison("logical_and", np.logical_and),
-    _comparison("logical_or", np.logical_or),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -96,7 +97,15 @@ _FLOATING = {t: r for t, r in TO_FLOAT.items() if t.kind == "f"}
 _ZERO = Tensor(np.zeros(2, np.float32))
 
 RECORDS = [
-    record("abs", ops.abs_, np.abs, _off_zero, KEEP, special=(0.0, -1.0)),
+    record(
+        "abs",
+        ops.abs_,
+        np.abs,
+        _off_zero,
+        KEEP,
+        special=(0.0, -1.0),
+        errors=(ErrorCase(lambda op: op(_ZERO > 0), TypeError, "`input` is boolean"),),
+    ),
     record(
         "sign",
         ops.sign,
@@ -112,10 +121,29 @@ RECORDS = [
     record("sqrt", ops.sqrt, np.sqrt, _positive, _FLOATING, special=(0.0, -1.0)),
     record("rsqrt", ops.rsqrt, lambda x: 1 / np.sqrt(x), _positive, _FLOATING, special=(0.0, -1.0)),
     record("square", ops.square, np.square, _smooth, KEEP),
+    *[
+        record(
+            name,
+            getattr(ops, name),
+            reference,
+            within(-2.4, 2.4, off=(-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2)),
+            KEEP,
+            special=(0.5, 1.5, -0.5, -1.5, 1.0),
+            errors=(ErrorCase(lambda op: op(_ZERO > 0), TypeError, "`input` is boolean"),),
+        )
+        for name, reference in (("floor", np.floor), ("ceil", np.ceil), ("round", np.round))
+    ],
     record("sin", ops.sin, np.sin, _smooth),
     record("cos", ops.cos, np.cos, _smooth),
     record("tanh", ops.tanh, np.tanh, _smooth, special=(-1000.0, 0.0, 1000.0)),
     record("sigmoid", ops.sigmoid, sigmoid, _smooth, special=(-1000.0, 0.0, 1000.0)),
+    record(
+        "erf",
+        ops.erf,
+        np.vectorize(math.erf, otypes=[np.float64]),
+        _smooth,
+        special=(0.0, 1e-300, -1e-9, 0.46875, -0.4687501, 3.9, -4.1, 5.9, 6.1, 1000.0, -1000.0),
+    ),
     record(
         "softplus",
         ops.softplus,
@@ -125,7 +153,10 @@ RECORDS = [
         special=(-1000.0, 0.0, 19.0, 21.0, 1000.0),
         torch="nn.functional.softplus",
         more=_softplus_settings,
-        errors=(ErrorCase(lambda op: op(_ZERO, beta=0), ValueError, "`beta` is 0"),),
+        errors=(
+            ErrorCase(lambda op: op(_ZERO, beta=0), ValueError, "`beta` is 0"),
+            ErrorCase(lambda op: op(_ZERO > 0), TypeError, "`input` has dtype bool"),
+        ),
     ),
     record("logical_not", ops.logical_not, np.logical_not, _off_zero, TO_BOOL, special=(0.0, 1.0), order=0),
     record(
@@ -135,6 +166,15 @@ RECORDS = [
         _smooth,
         dict.fromkeys(FLOATS, np.dtype(bool)),
         special=(np.nan, _INF),
+        order=0,
+    ),
+    record(
+        "isinf",
+        ops.isinf,
+        np.isinf,
+        _smooth,
+        dict.fromkeys(FLOATS, np.dtype(bool)),
+        special=(np.nan, _INF, -_INF),
         order=0,
     ),
     record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,12 @@ def _linear(x: Array, w: Array, b: Array | None = None) -> Array:
     return y if b is None else y + b
 
 
+def _torch_linear(torch: Any, x: Any, w: Any, b: Any = None) -> Any:
+    """PyTorch's, which in 2.13 fails for a weight (I,) with a bias, though its documentation has it."""
+    y = torch.nn.functional.linear(x, w, b if w.ndim == 2 else None)
+    return y if w.ndim == 2 or b is None else y + b
+
+
 _INNER = ErrorCase(
     lambda op: op(_ones(2, 3), _ones(2, 3)), ValueError, "shapes (2, 3) and (2, 3); the inner lengths"
 )
@@ -65,9 +72,11 @@ RECORDS = [
             ((0, 3), (3, 2)),
             ((2, 0), (0, 3)),
             ((0, 2, 3), (0, 3, 4)),
+            ((2, 2, 3, 4), (4, 1)),
+            ((0, 2, 3), (3, 2)),
             ((37, 65), (65, 33)),
         ),
-        _WITH_INTEGERS,
+        {**_WITH_INTEGERS, np.dtype(np.float16): np.dtype(np.float16)},
         (
             _INNER,
             ErrorCase(
@@ -75,9 +84,25 @@ RECORDS = [
             ),
             ErrorCase(lambda op: op(_ones(2, 3, 4), _ones(3, 4, 5)), ValueError, "do not broadcast"),
             ErrorCase(lambda op: op(_ones(2, 3), 2.0), TypeError, "`other` must be a Tensor"),
+            ErrorCase(lambda op: op(_ones(2, 3), _ones(3, 2).double()), TypeError, "operands of float32 and float64"),
+            ErrorCase(lambda op: op(_ones(2, 2).bool(), _ones(2, 2).bool()), TypeError, "the operands are booleans"),
         ),
         "matmul",
         _matmul_by_shape,
+        scale=8,
+    ),
+    OpRecord(
+        "mm",
+        ops.mm,
+        np.matmul,
+        _calls(((3, 4), (4, 5)), ((1, 3), (3, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 3))),
+        _WITH_INTEGERS,
+        (
+            ErrorCase(lambda op: op(_ones(2, 3), _ones(3)), ValueError, "mm: shapes (2, 3) and (3,)"),
+            ErrorCase(lambda op: op(_ones(1, 2, 3), _ones(3, 2)), ValueError, "both must be (rows, columns)"),
+            _INNER,
+        ),
+        "mm",
         scale=8,
     ),
     OpRecord(
@@ -120,6 +145,8 @@ RECORDS = [
             ((1, 1), (1, 1), (1,)),
             ((0, 4), (5, 4), (5,)),
             ((2, 3, 0), (2, 0), (2,)),
+            ((2, 3), (3,)),
+            ((2, 2, 3), (3,), ()),
             ((37, 65), (33, 65), (33,)),
         ),
         FLOATS,
@@ -127,11 +154,14 @@ RECORDS = [
             ErrorCase(
                 lambda op: op(_ones(2, 3), _ones(4, 2)), ValueError, "`input` (2, 3) and `weight` (4, 2)"
             ),
-            ErrorCase(lambda op: op(_ones(2, 3), _ones(3)), ValueError, "`weight` (3,)"),
+            ErrorCase(lambda op: op(_ones(2, 3), _ones(2)), ValueError, "`weight` (2,)"),
+            ErrorCase(lambda op: op(_ones(2, 3), _ones(3), _ones(1)), ValueError, "`bias` has shape (1,)"),
+            ErrorCase(lambda op: op(_ones(2, 3), _ones(4, 3).double()), TypeError, "of float32 and float64"),
+            ErrorCase(lambda op: op(_ones(2, 3), _ones(4, 3), _ones(4).double()), TypeError, "of float32 and float64"),
             ErrorCase(lambda op: op(_ones(2, 3), _ones(4, 3), _ones(3)), ValueError, "`bias` has shape (3,)"),
             ErrorCase(lambda op: op(_ones(2, 3), _ones(4, 3), 1.0), TypeError, "`bias` must be a Tensor"),
         ),
-        "nn.functional.linear",
+        _torch_linear,
         lambda rng, shape: Sample((_any(rng, (*shape, 3)), _any(rng, (2, 3)), _any(rng, (2,)))),
         scale=8,
     ),

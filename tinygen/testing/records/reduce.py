@@ -1,4 +1,4 @@
-"""Records of sums, means, extremes and their like."""
+"""Records of sums, products, means, norms and their like."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tinygen.ops import reduce as ops
 from tinygen.tensor import Tensor
 from tinygen.testing.records._record import (
     FLOATS,
-    KEEP,
     TO_SUM,
     Array,
     Draw,
@@ -26,24 +25,25 @@ _any = within(-2, 2)
 _I64 = np.dtype(np.int64)
 
 
-def _ones(*shape: int) -> Tensor:
+def ones(*shape: int) -> Tensor:
+    """A Tensor of ones, float32."""
     return Tensor(np.ones(shape, np.float32))
 
 
-_BAD_AXIS = ErrorCase(lambda op: op(_ones(2, 3), dim=2), IndexError, "`dim` is 2; valid are -2 to 1")
-_TWICE = ErrorCase(lambda op: op(_ones(2, 3), dim=(0, -2)), ValueError, "an axis appears twice")
-_NOT_AN_AXIS = ErrorCase(
-    lambda op: op(_ones(2, 3), dim=1.0), TypeError, "`dim` is 1.0; it must be an integer"
+BAD_AXIS = ErrorCase(lambda op: op(ones(2, 3), dim=2), IndexError, "`dim` is 2; valid are -2 to 1")
+TWICE = ErrorCase(lambda op: op(ones(2, 3), dim=(0, -2)), ValueError, "an axis appears twice")
+NOT_AN_AXIS = ErrorCase(
+    lambda op: op(ones(2, 3), dim=1.0), TypeError, "`dim` is 1.0; it must be an integer"
 )
-_NOT_A_TENSOR = ErrorCase(lambda op: op([1.0], dim=0), TypeError, "`input` must be a Tensor")
-_AXES_ERRORS = (_BAD_AXIS, _TWICE, _NOT_AN_AXIS, _NOT_A_TENSOR)
-_AXIS_ERRORS = (_BAD_AXIS, _NOT_AN_AXIS, _NOT_A_TENSOR)
+NOT_A_TENSOR = ErrorCase(lambda op: op([1.0], dim=0), TypeError, "`input` must be a Tensor")
+AXES_ERRORS = (BAD_AXIS, TWICE, NOT_AN_AXIS, NOT_A_TENSOR)
+AXIS_ERRORS = (BAD_AXIS, NOT_AN_AXIS, NOT_A_TENSOR)
 _INTEGERS = ErrorCase(
     lambda op: op(Tensor(np.arange(3)), dim=0), TypeError, "floating tensor, this one is int64"
 )
 
 
-def _samples(
+def axes_samples(
     draw: Draw, *, all_axes: bool = True, several: bool = True, empty: bool = True, **settings: Any
 ) -> Any:
     """Samples over all axes, one, several; with and without ``keepdim``; of length 1 and with gaps."""
@@ -69,7 +69,9 @@ def _samples(
     return samples
 
 
-def _by_shape(draw: Draw) -> Callable[..., Sample]:
+def by_shape(draw: Draw) -> Callable[..., Sample]:
+    """A call on data of a drawn shape, over one axis."""
+
     def sample(rng: np.random.Generator, shape: tuple[int, ...]) -> Sample:
         shape = tuple(max(n, 1) for n in shape)
         dim = int(rng.integers(-len(shape), len(shape))) if shape else 0
@@ -78,7 +80,7 @@ def _by_shape(draw: Draw) -> Callable[..., Sample]:
     return sample
 
 
-def _on_axes(function: Callable[..., Any]) -> Callable[..., Any]:
+def on_axes(function: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy's ``axis`` and ``keepdims`` under torch's names; an axis of an array without axes is accepted."""
 
     def reduced(x: Array, dim: Any = None, keepdim: bool = False, **settings: Any) -> Any:
@@ -111,30 +113,24 @@ def _logsumexp(x: Array, axis: Any, keepdims: bool) -> Any:
     return np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def _norm(x: Array, axis: Any, keepdims: bool) -> Any:
-    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+def _norm(x: Array, axis: Any, keepdims: bool, p: Any = 2) -> Any:
+    """Each vector on its own."""
+    p = 2 if p in ("fro", None) else p
+    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis))
+    rest = [a for a in range(x.ndim) if a not in axes]
+    rows = np.transpose(x, [*rest, *axes]).reshape([x.shape[a] for a in rest] + [-1] if x.size else [0, 0])
+    if not x.size:
+        return np.zeros(np.sum(x, axis=axis, keepdims=keepdims).shape)
+    found = np.array([np.linalg.norm(row, p) for row in rows.reshape(-1, rows.shape[-1])])
+    return found.reshape([1 if a in axes else n for a, n in enumerate(x.shape)] if keepdims else rows.shape[:-1])
 
 
-def _extreme(pick: Any, arg: Any) -> Callable[..., Any]:
-    def extreme(x: Array, dim: Any = None, keepdim: bool = False) -> Any:
-        if dim is None:
-            return pick(x, keepdims=keepdim)
-        if not x.ndim:
-            return x, np.zeros((), np.int64)
-        return pick(x, axis=dim, keepdims=keepdim), arg(x, axis=dim, keepdims=keepdim)
-
-    return extreme
-
-
-def _arg(function: Any) -> Callable[..., Any]:
-    def found(x: Array, dim: Any = None, keepdim: bool = False) -> Any:
-        return np.zeros((), np.int64) if not x.ndim else function(x, axis=dim, keepdims=keepdim)
-
-    return found
+def _prod(x: Array, axis: Any, keepdims: bool) -> Any:
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=np.int64 if x.dtype.kind in "biu" else x.dtype)
 
 
 def _variance_samples(rng: np.random.Generator) -> list[Sample]:
-    calls = _samples(_any)(rng)
+    calls = axes_samples(_any)(rng)
     x = _any(rng, (3, 4))
     calls += [
         Sample((x,), {"dim": 0, "correction": 0}),
@@ -147,22 +143,13 @@ def _variance_samples(rng: np.random.Generator) -> list[Sample]:
 
 def _mean_samples(rng: np.random.Generator) -> list[Sample]:
     """The mean of nothing is NaN, and has no gradient."""
-    return [Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 0) for s in _samples(_any)(rng)]
+    return [Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 0) for s in axes_samples(_any)(rng)]
 
 
 def _count(sample: Sample) -> int:
     (x,) = sample.inputs
     dim = sample.settings.get("dim")
     return x.size if dim is None or not x.ndim else int(np.prod([x.shape[d] for d in np.atleast_1d(dim)]))
-
-
-def _max_samples(rng: np.random.Generator) -> list[Sample]:
-    """With an axis (values and indices), and without."""
-    calls = _samples(distinct, all_axes=False, several=False, empty=False)(rng)
-    calls += [Sample((distinct(rng, s),)) for s in [(), (5,), (1, 5), (2, 3, 4), (37, 65)]]
-    calls.append(Sample((distinct(rng, (3, 4)),), {"keepdim": True}, gaps=True, against_torch=False))
-    ties = np.array([[2.0, 1.0, 2.0], [0.0, 0.0, 0.0]])
-    return [*calls, Sample((ties,), {"dim": 1}, gradients=False), Sample((ties,), gradients=False)]
 
 
 def _cumsum_samples(rng: np.random.Generator) -> list[Sample]:
@@ -172,7 +159,10 @@ def _cumsum_samples(rng: np.random.Generator) -> list[Sample]:
 
 
 def _logsumexp_samples(rng: np.random.Generator) -> list[Sample]:
-    calls = _samples(_any, all_axes=False, empty=False)(rng)
+    calls = [
+        Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 0)
+        for s in axes_samples(_any, all_axes=False)(rng)
+    ]
     extreme = np.array(
         [[1000.0, 999.0], [-1000.0, -1001.0], [-np.inf, -np.inf], [np.inf, 0.0], [-np.inf, 1.0]]
     )
@@ -182,16 +172,28 @@ def _logsumexp_samples(rng: np.random.Generator) -> list[Sample]:
 def _norm_samples(rng: np.random.Generator) -> list[Sample]:
     calls = [
         Sample(s.inputs, s.settings, gaps=s.gaps, gradients=_count(s) > 0)
-        for s in _samples(within(0.3, 2))(rng)
+        for s in axes_samples(within(0.3, 2))(rng)
     ]
+    x, y = within(0.3, 2)(rng, (3, 4)) * rng.choice([-1, 1], (3, 4)), distinct(rng, (2, 3, 2)) + 3.03
+    for p in ("fro", None, 1, 2.0, 3, 0.5, -1, -2.5, 0):
+        calls += [Sample((x,), {"p": p}), Sample((x,), {"p": p, "dim": 1, "keepdim": True}, gaps=True)]
+    for p in (np.inf, -np.inf):
+        calls += [Sample((y,), {"p": p}), Sample((-y,), {"p": p, "dim": (0, -1)})]
+    with_zeros = np.array([[1.0, 0.0, -2.0], [0.0, 0.0, 0.0]])
+    calls += [Sample((with_zeros,), {"p": p, "dim": 1}, gradients=False) for p in (0, 0.5, 1, 3, -1, -np.inf)]
     return [*calls, Sample((np.zeros((2, 3)),), {"dim": 1}, gradients=False)]
 
 
-_PAIRS = {t: (t, _I64) for t in KEEP}
-_EMPTY = ErrorCase(lambda op: op(_ones(0)), ValueError, "has no elements")
+def _prod_samples(rng: np.random.Generator) -> list[Sample]:
+    """Products of numbers around 1; and of rows with no zero, one, two, nothing but zeros."""
+    draw = within(0.7, 1.3)
+    calls = axes_samples(draw, several=False)(rng)
+    zeros = draw(rng, (4, 5)) * np.array([[1, 1, 1, 1, 1], [1, 0, 1, 1, 1], [0, 1, 1, 0, 1], [0] * 5])
+    calls += [Sample((zeros,), {"dim": d, "keepdim": k}) for d in (0, 1, -1) for k in (False, True)]
+    return [*calls, Sample((zeros[1],)), Sample((zeros,), {"keepdim": True}, against_torch=False)]
 
 
-def _torch_axes(name: str) -> Any:
+def torch_axes(name: str) -> Any:
     """PyTorch's reduction: ``dim=None`` is spelled out, since not every one of them accepts it."""
 
     def call(torch: Any, x: Any, dim: Any = None, **settings: Any) -> Any:
@@ -205,96 +207,55 @@ RECORDS = [
     OpRecord(
         "sum",
         ops.sum_,
-        _on_axes(_total),
-        _samples(_any),
+        on_axes(_total),
+        axes_samples(_any),
         TO_SUM,
-        _AXES_ERRORS,
-        _torch_axes("sum"),
-        _by_shape(_any),
+        AXES_ERRORS,
+        torch_axes("sum"),
+        by_shape(_any),
         scale=4,
     ),
     OpRecord(
         "mean",
         ops.mean,
-        _on_axes(_mean),
+        on_axes(_mean),
         _mean_samples,
         FLOATS,
-        (*_AXES_ERRORS, _INTEGERS),
-        _torch_axes("mean"),
-        _by_shape(_any),
+        (*AXES_ERRORS, _INTEGERS),
+        torch_axes("mean"),
+        by_shape(_any),
         scale=4,
     ),
     OpRecord(
         "var",
         ops.var,
-        _on_axes(_var),
+        on_axes(_var),
         _variance_samples,
         FLOATS,
-        (_BAD_AXIS, _INTEGERS),
-        _torch_axes("var"),
+        (BAD_AXIS, _INTEGERS),
+        torch_axes("var"),
         scale=4,
     ),
     OpRecord(
         "std",
         ops.std,
-        _on_axes(_std),
+        on_axes(_std),
         _variance_samples,
         FLOATS,
-        (_BAD_AXIS, _INTEGERS),
-        _torch_axes("std"),
+        (BAD_AXIS, _INTEGERS),
+        torch_axes("std"),
         scale=4,
     ),
     OpRecord(
-        "max",
-        ops.max,
-        _extreme(np.max, np.argmax),
-        _max_samples,
-        {t: r for t, r in _PAIRS.items() if t.kind == "f"},
-        (*_AXIS_ERRORS, _EMPTY),
-        "max",
-        _by_shape(distinct),
-    ),
-    OpRecord(
-        "min",
-        ops.min,
-        _extreme(np.min, np.argmin),
-        _max_samples,
-        {t: r for t, r in _PAIRS.items() if t.kind == "f"},
-        (*_AXIS_ERRORS, _EMPTY),
-        "min",
-        _by_shape(distinct),
-    ),
-    OpRecord(
-        "amax",
-        ops.amax,
-        _on_axes(np.max),
-        _samples(distinct, empty=False),
-        KEEP,
-        _AXES_ERRORS,
-        lambda torch, x, dim=(), keepdim=False: torch.amax(x, dim, keepdim),
-        _by_shape(distinct),
-    ),
-    OpRecord(
-        "argmax",
-        ops.argmax,
-        _arg(np.argmax),
-        _samples(distinct, several=False, empty=False),
-        dict.fromkeys(FLOATS, _I64),
-        (*_AXIS_ERRORS, _EMPTY),
-        "argmax",
-        _by_shape(distinct),
-        order=0,
-    ),
-    OpRecord(
-        "argmin",
-        ops.argmin,
-        _arg(np.argmin),
-        _samples(distinct, several=False, empty=False),
-        dict.fromkeys(FLOATS, _I64),
-        (*_AXIS_ERRORS, _EMPTY),
-        "argmin",
-        _by_shape(distinct),
-        order=0,
+        "prod",
+        ops.prod,
+        on_axes(_prod),
+        _prod_samples,
+        TO_SUM,
+        AXIS_ERRORS,
+        "prod",
+        by_shape(within(0.7, 1.3)),
+        scale=4,
     ),
     OpRecord(
         "cumsum",
@@ -304,30 +265,38 @@ RECORDS = [
         ),
         _cumsum_samples,
         {t: r for t, r in TO_SUM.items() if t != np.float16},
-        (ErrorCase(lambda op: op(_ones(2, 3), 2), IndexError, "`dim` is 2"),),
+        (ErrorCase(lambda op: op(ones(2, 3), 2), IndexError, "`dim` is 2"),),
         "cumsum",
         scale=8,
     ),
     OpRecord(
         "logsumexp",
         ops.logsumexp,
-        _on_axes(_logsumexp),
+        on_axes(_logsumexp),
         _logsumexp_samples,
         FLOATS,
-        (_BAD_AXIS, _NOT_A_TENSOR),
+        (BAD_AXIS, NOT_A_TENSOR),
         "logsumexp",
-        _by_shape(_any),
+        by_shape(_any),
         scale=2,
     ),
     OpRecord(
         "norm",
         ops.norm,
-        _on_axes(_norm),
+        on_axes(_norm),
         _norm_samples,
         FLOATS,
-        (_BAD_AXIS, ErrorCase(lambda op: op(_ones(2), p=3), ValueError, "`p` is 3; only the 2-norm")),
-        lambda torch, x, dim=None, keepdim=False: torch.linalg.vector_norm(x, dim=dim, keepdim=keepdim),
-        _by_shape(within(0.3, 2)),
+        (
+            *AXES_ERRORS[:-1],
+            ErrorCase(lambda op: op([1.0]), TypeError, "`input` must be a Tensor"),
+            ErrorCase(lambda op: op(Tensor(np.arange(3))), TypeError, "`input` has dtype int64"),
+            ErrorCase(lambda op: op(ones(2, 2), p="nuc"), ValueError, "`p` is 'nuc'"),
+            ErrorCase(lambda op: op(ones(0), p=np.inf), ValueError, "has no elements"),
+        ),
+        lambda torch, x, p=2, dim=None, keepdim=False: torch.linalg.vector_norm(
+            x, 2 if p in ("fro", None) else p, dim=dim, keepdim=keepdim
+        ),
+        by_shape(within(0.3, 2)),
         scale=2,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Reverse-mode differentiation: Function, the graph, backward. The file to read first.
+"""Reverse-mode differentiation: Function, the graph, the backward pass. The file to read first.
 
 Calling an op (``Mul.apply(x, y)``) runs its ``forward`` on arrays and, where a gradient is wanted, leaves a
 Node (``graph.py``) behind. A node holds *edges* to the nodes (or leaves) its inputs came from, never its outputs: there
@@ -8,24 +8,22 @@ whatever the shape of the graph, and no recursion limits its depth.
 
 ``backward`` methods are written on Tensors with the engine's own ops. Ordinarily nothing is recorded while they
 run; with ``create_graph=True`` they leave a graph of their own, and so gradients can be differentiated again.
+What a user calls to start a pass, ``backward`` and ``grad``, is in ``gradients.py``.
 """
 
 from __future__ import annotations
 
+import functools
 import heapq
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from tinygen.autograd.hooks import run_hooks
+from tinygen.autograd.watching import apply_watched, backward_watched
+from tinygen.backend import FLOAT_ERRORS, IGNORED
 from tinygen.graph import Node, edge_of
-from tinygen.modes import (  # noqa: F401  (detect_anomaly ... are part of this module's public face)
-    detect_anomaly,
-    enable_grad,
-    is_grad_enabled,
-    mode,
-    mode_set,
-    no_grad,
-    refuse_new_nan,
-)
+from tinygen.modes import mode
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
 
@@ -54,6 +52,8 @@ class Function:
         Returns:
             A Tensor, or a tuple of Tensors where ``forward`` returns one.
         """
+        if mode.watchers:
+            return apply_watched(cls, inputs, settings)
         recording = False
         arrays = []
         for t in inputs:
@@ -65,7 +65,11 @@ class Function:
             else:
                 raise TypeError(f"{cls.__name__}.apply takes Tensors, got {t!r}; settings go by keyword")
         node = Node()
-        results = cls.forward(node, *arrays, **settings)
+        token = FLOAT_ERRORS.set(IGNORED)  # inf and NaN come without a warning from NumPy, see backend.py
+        try:
+            results = cls.forward(node, *arrays, **settings)
+        finally:
+            FLOAT_ERRORS.reset(token)
         produced = results if type(results) is tuple else (results,)
         tensors = []
         for out in produced:
@@ -78,8 +82,6 @@ class Function:
             for i, tensor in enumerate(tensors):
                 if tensor._data.dtype.kind == "f":  # integers and booleans carry no gradient
                     tensor._node, tensor._index, tensor._requires_grad = node, i, True
-        if mode.anomaly:
-            refuse_new_nan(cls.__name__, "forward", [a for a in arrays if a is not None], [t._data for t in tensors])
         return tuple(tensors) if type(results) is tuple else tensors[0]
 
 
@@ -95,7 +97,7 @@ class Add(Function):
         return gz, gz
 
 
-class _Pass:
+class Pass:
     """One backward pass: the gradients on their way, and the heap that orders the nodes."""
 
     def __init__(self, create_graph: bool) -> None:
@@ -103,6 +105,19 @@ class _Pass:
         self.heap: list[tuple[int, Node]] = []
         self.waiting: dict[Any, list] = {}  # node -> for each output None or [gradient, is its array ours?]
         self.leaves: dict[int, list] = {}  # id(leaf) -> [gradient, ours?, leaf]
+
+    @functools.cached_property
+    def scratch(self) -> weakref.WeakKeyDictionary:
+        """Room for those whose things live as long as the pass, or as they themselves do: recomputation, hooks."""
+        return weakref.WeakKeyDictionary()
+
+    def __enter__(self) -> Pass:
+        self.before = mode.recording, mode.running
+        mode.recording, mode.running = self.create_graph, self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        mode.recording, mode.running = self.before
 
     def start(self, outputs: Sequence[Tensor], gradients: Sequence[Any]) -> None:
         """Send the gradients of ``outputs`` off; None stands for 1 at a single element."""
@@ -150,17 +165,21 @@ class _Pass:
             total = Add.apply(before[0], gradient)
             slots[index] = [total, not self.create_graph and total._data.ndim > 0, target]
 
-    def run(self, retain_graph: bool, needed: set[Node] | None = None, kept: dict | None = None) -> None:
+    def run(self, retain_graph: bool, kept: dict | None = None, needed: set[Node] | None = None) -> None:
         """Empty the heap.
 
         Args:
             retain_graph: keep what the nodes saved.
-            needed: the nodes to visit; None means all.
             kept: (id of node, output number) -> gradient, filled in as the nodes are reached.
+            needed: the nodes to visit; None means all.
         """
         while self.heap:
             _, node = heapq.heappop(self.heap)
             slots = self.waiting.pop(node)
+            if node.hooks is not None:
+                for i, hooks in node.hooks.items():
+                    if slots[i] is not None:
+                        slots[i] = [run_hooks(hooks, slots[i][0])]
             if kept is not None:
                 for i, slot in enumerate(slots):
                     if slot is not None and (id(node), i) in kept:
@@ -174,13 +193,29 @@ class _Pass:
                 )
             if needed is not None:  # the others' gradients need not be computed; what was saved stays in the graph
                 node.wanted = [bool(e) and ((id(e[0]), e[1]) in kept or e[0] in needed) for e in node.edges]
+            segment = node.segment
+            token = FLOAT_ERRORS.set(IGNORED)
             try:
+                if segment is not None:
+                    segment.fill(node, self.scratch)
                 self._step(node, [slot and slot[0] for slot in slots])
             finally:
+                FLOAT_ERRORS.reset(token)
                 if needed is not None:
                     node.wanted = None
+                if segment is not None:
+                    segment.empty(node)
             if not retain_graph:
                 node.release()
+
+    def finished(self, kept: dict | None) -> list[tuple[Tensor, Tensor, bool]]:
+        """List (leaf, gradient, had the leaf hooks?). Only now, the heap empty, are these gradients final."""
+        found = []
+        for total, _, leaf in self.leaves.values():
+            if kept is None or (id(leaf), 0) in kept:
+                hooks = getattr(leaf, "_hooks", None)
+                found.append((leaf, run_hooks(hooks, total), True) if hooks else (leaf, total, False))
+        return found
 
     def _step(self, node: Node, gradients: list[Tensor | None]) -> None:
         """Run one node's backward and send the results on."""
@@ -190,126 +225,14 @@ class _Pass:
             gradients = [
                 Tensor(zeros(*meta)) if g is None else g for g, meta in zip(gradients, node.outputs, strict=True)
             ]
-        if mode.anomaly:
-            with mode_set("anomaly", False):  # a NaN born in one of the ops inside is this backward's
-                results = node.function.backward(node, *gradients)
+        if mode.watchers:
+            results = backward_watched(node, gradients)
         else:
             results = node.function.backward(node, *gradients)
         if type(results) is not tuple:
             results = (results,)
         if len(results) != len(node.edges):
             raise RuntimeError(f"{node.name}.backward returned {len(results)} gradients for {len(node.edges)} inputs")
-        if mode.anomaly:
-            arrays = ([g._data for g in tensors if g is not None] for tensors in (gradients, results))
-            refuse_new_nan(node.name, "backward", *arrays, getattr(node, "origin", ""))
         for edge, wanted, gradient in zip(node.edges, node.wanted or node.edges, results, strict=True):
             if wanted and gradient is not None:
                 self.send(edge, gradient, node)
-
-
-def backward(
-    output: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
-) -> None:
-    """Add the gradient of ``output`` with respect to every leaf to that leaf's ``.grad``.
-
-    Args:
-        output: where to start.
-        gradient: d(objective)/d(output), of its shape; may be left out for a single element (then 1).
-        retain_graph: keep the graph for another backward; default ``create_graph``.
-        create_graph: record the backward itself, for higher derivatives.
-
-    Raises:
-        RuntimeError: for an output without gradient, a non-scalar output without ``gradient``, a graph that is
-            freed already, or an array that was written to since the forward.
-    """
-    with mode_set("recording", create_graph):
-        pass_ = _Pass(create_graph)
-        pass_.start([output], [gradient])
-        # Memory that is somebody's: the caller's gradient, the leaves themselves, and each .grad handed out here.
-        shared = {id(_owner(gradient._data if isinstance(gradient, Tensor) else gradient))}
-        pass_.run(create_graph if retain_graph is None else retain_graph)
-        shared.update([id(_owner(leaf._data)) for _, _, leaf in pass_.leaves.values()])
-        for total, _, leaf in pass_.leaves.values():  # only now is a leaf's gradient final
-            if leaf.grad is not None:
-                leaf.grad = Add.apply(leaf.grad, total)
-                continue
-            # Every .grad has memory of its own, so that a user may write into it.
-            flags = total._data.flags
-            usable = flags.c_contiguous and getattr(flags, "writeable", True)
-            if not usable or id(_owner(total._data)) in shared:
-                total = total.clone() if create_graph else Tensor(total._data.copy())
-            shared.add(id(_owner(total._data)))
-            leaf.grad = total
-
-
-def _owner(array: Any) -> Any:
-    """The object whose memory ``array`` looks at."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array
-
-
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """Return d(outputs)/d(inputs) contracted with ``grad_outputs``; no ``.grad`` is touched.
-
-    Only the part of the graph between ``inputs`` and ``outputs`` is visited.
-
-    Args:
-        outputs: a Tensor or several.
-        inputs: the Tensors, leaves or not, whose gradients are wanted.
-        grad_outputs: for each output its cotangent, or None for 1 at a single element.
-        retain_graph: keep the graph; default ``create_graph``.
-        create_graph: record the backward itself.
-        allow_unused: give None for an input that the outputs do not depend on, instead of raising.
-
-    Returns:
-        For each input its gradient.
-
-    Raises:
-        RuntimeError: as :func:`backward`; or if an input is unused.
-    """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    if grad_outputs is None:
-        grad_outputs = [None] * len(outputs)
-    elif not isinstance(grad_outputs, (list, tuple)):
-        grad_outputs = [grad_outputs]
-    wanted = [(id(target), index) for target, index in map(edge_of, inputs)]
-    kept: dict[tuple[int, int], Tensor | None] = dict.fromkeys(wanted)
-    with mode_set("recording", create_graph):
-        pass_ = _Pass(create_graph)
-        pass_.start(outputs, grad_outputs)
-        pass_.run(create_graph if retain_graph is None else retain_graph, _between(outputs, kept), kept)
-    for key, (total, _, _) in pass_.leaves.items():
-        if (key, 0) in kept:
-            kept[key, 0] = total
-    gradients = tuple([kept[edge] for edge in wanted])
-    for i, gradient in enumerate(gradients):
-        if gradient is None and not allow_unused:
-            raise RuntimeError(f"input {i} was not used to make the outputs; with allow_unused=True it gets None")
-    return gradients
-
-
-def _between(outputs: Sequence[Tensor], wanted: dict[tuple[int, int], Any]) -> set[Node]:
-    """The nodes that lie on a path from ``outputs`` to a wanted edge."""
-    reached: set[Node] = set()
-    stack = [t._node for t in outputs if t._node is not None]
-    while stack:
-        node = stack.pop()
-        if node not in reached:
-            reached.add(node)
-            stack.extend(e[0] for e in node.edges or () if e is not None and type(e[0]) is Node)
-    needed: set[Node] = set()
-    for node in sorted(reached, key=lambda n: n.number):  # inputs before what was made from them
-        # a freed node counts as needed: the pass then reaches it and says so
-        edges = [e for e in node.edges or () if e is not None]
-        if node.edges is None or any((id(t), i) in wanted or t in needed for t, i in edges):
-            needed.add(node)
-    return needed
