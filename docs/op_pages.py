@@ -87,7 +87,7 @@ class Book:
         lines += checks(record, measured)
         if "Source" in doc:
             lines += ["## Source", "", markdown(doc["Source"]), ""]
-        files[f"{record.name}.md"] = "\n".join(lines)
+        files[f"{record.name}.md"] = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
         return files
 
     def gradient(self, record: OpRecord, function: Any, doc: dict[str, str]) -> list[str]:
@@ -197,7 +197,12 @@ def example(record: OpRecord) -> list[str]:
         if not sample.gradients or not all(np.isfinite(a).all() for a in rounded if a.dtype.kind == "f"):
             continue
         lines = ["## Example", "", "```python"]
-        tensors = [tg.tensor(a) for a in rounded]
+        kinds = [kind for kind in (np.dtype(np.float64), *record.dtypes) if kind in record.dtypes]
+        if not any(a.dtype == np.float64 for a in arrays) or kinds[0].kind == "f":
+            tensors = [tg.tensor(a) for a in rounded]
+        else:  # an op of integers or booleans
+            tensors = sample.tensors(kinds[0], requires_grad=False)
+            rounded = [t.numpy() for t in tensors]
         labels = iter("xyzuvw"[: len(arrays)]) if len(arrays) <= 6 else None
         if labels is None:
             continue

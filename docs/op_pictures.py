@@ -109,14 +109,15 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def jacobian_of(record: OpRecord) -> tuple[str, Sample] | None:
-    """Return d(output)/d(first input) at a small sample as a grid of cells, and the sample; None where none is small."""
+    """Return d(output)/d(first input) at a small sample as a grid of cells, and the sample; None: there is none."""
     if not record.order:
         return None
     for sample in record.calls():
         if not sample.gradients or not sample.arrays or sample.gaps:
             continue
         tensors = sample.tensors(np.float64)
-        if not tensors[0].requires_grad or not 4 <= tensors[0]._data.size <= CELLS or 1 in tensors[0].shape:
+        shape, size = tensors[0].shape, tensors[0]._data.size
+        if not tensors[0].requires_grad or not 4 <= size <= CELLS or 1 in shape[-1:] or (1 in shape and size < 8):
             continue
         y = results_of(record.on_tensors(sample)(*tensors))[0]
         if not y.requires_grad or not 1 <= y._data.size <= CELLS:

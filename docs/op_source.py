@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def _collect(function: Any, parts: dict[str, str], name: str) -> None:
         return
     parts[label] = _lambda_source(function, name) if function.__name__ == "<lambda>" else own_source(function)
     closure = inspect.getclosurevars(function)
-    inner = {**closure.nonlocals, **{k: v for k, v in closure.globals.items() if _of_records(v)}}
+    inner = {**closure.nonlocals, **{k: v for k, v in _globals(function).items() if _of_records(v)}}
     values = []
     for key, value in inner.items():
         if isinstance(value, FunctionType) and _of_records(value):
@@ -60,6 +60,15 @@ def _collect(function: Any, parts: dict[str, str], name: str) -> None:
             values.append(f"{key} = {_named(value)}")
     if values:
         parts[label] = "\n".join([*values, "", "", parts[label]])
+
+
+def _globals(function: FunctionType) -> dict[str, Any]:
+    """The globals that a function names, those that are named only in functions inside it too."""
+    names, codes = set(), [function.__code__]
+    for code in codes:  # grows while it is walked
+        names.update(code.co_names)
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return {name: value for name, value in function.__globals__.items() if name in names}
 
 
 def _of_records(value: Any) -> bool:
@@ -90,7 +99,7 @@ def _lambda_source(function: FunctionType, name: str) -> str:
 def nodes_of(record: OpRecord) -> list[type]:
     """Return the Functions that an op leaves in the graph, over all its samples, first used first."""
     found: dict[type, None] = {}
-    for sample in record.calls():
+    for sample in record.calls() if record.order else ():
         if not sample.gradients:
             continue
         for result in results_of(record.on_tensors(sample)(*sample.tensors(np.float64))):

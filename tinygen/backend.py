@@ -23,9 +23,10 @@ _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}  # NumPy's kind letter -> torch's categ
 _MODULES: dict[str, Any] = {"cpu": np}  # device family -> array module; others join when first used
 
 
-# NumPy warns where a float becomes inf or NaN; the engine's ops give these values by IEEE's rules, without a word.
-# `numpy.errstate` at every op would take 0.7 us, a tenth of a small add with its backward. NumPy keeps the setting in a
-# context variable, and to set that takes 0.1 us.
+# NumPy warns where a float becomes inf or NaN; the engine's ops give these values by IEEE's rules, without a word
+# (`autograd.detect_anomaly` finds where a NaN is born). So `Function.apply` and every step of a backward pass switch the
+# warning off. By `numpy.errstate` that would make an add (10, 10) with its backward 15 % slower, 12.5 us for 10.9. NumPy
+# keeps the setting in a context variable; with that set directly it is 2 %.
 
 
 class _ErrState:

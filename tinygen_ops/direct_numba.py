@@ -26,16 +26,18 @@ from tinygen_ops.simd import W, broadcast, call_address, load, load_float, maxim
 from tinygen_ops.tiles import ROWS, table, tile_rows
 
 DEPTH = 128  # of a run: 128 x 2 W weights are 16 KB, half of the first-level cache
+SUMMED = 256  # numbers that are summed in registers before they are added to the result
 MERGE = 64  # kernel rows are merged into one run below this many channels
 BLOCK = 224  # pixels that one panel of weights passes over before the next panel comes
 SCALAR = np.dtype(np.float32)
 
 
 class Runs(NamedTuple):
-    """The products that make up a convolution: one row each of `dr, dc (floats), depth, start, q0, q1` and tiles."""
+    """The products that make up a convolution: `depth_at (floats), depth, start, q0, q1`, and how to cut q into tiles."""
 
-    rows: np.ndarray
+    rows: np.ndarray  # (runs, 8)
     sizes: frozenset[int]  # tile sizes in use
+    taps: tuple[int, int, int, int]  # kernel rows: how many, first input row, step, depth of one
 
 
 class Image(NamedTuple):
@@ -57,7 +59,7 @@ def plan(
     """List the runs of a convolution.
 
     Args:
-        taps_h: for each kernel row the first input row that it reads.
+        taps_h: for each kernel row the first input row that it reads; equally spaced.
         taps_w: for each kernel column the first input column that it reads; weights come in this order.
         stride: from one output place to the next in the input, along a row.
         width: of the input.
@@ -78,15 +80,16 @@ def plan(
     else:
         ranges = [(i, i + 1, *span) for i, span in enumerate(spans) if span[0] < span[1]]
     rows = []
-    for r, dr in enumerate(taps_h):
-        for first, last, q0, q1 in ranges:
-            depth, start = (last - first) * channels, (r * len(taps_w) + first) * channels
-            cuts = -(-depth // DEPTH)
-            for k in range(cuts):
-                a, b = k * depth // cuts, (k + 1) * depth // cuts
-                rows.append((dr, taps_w[first] * pixel + a, b - a, start + a, q0, q1, *tile_rows(q1 - q0)))
-    sizes = {n + more for row in rows for n in row[7:8] for more in ((0, 1) if row[8] else (0,))}
-    return Runs(np.array(rows, np.int64).reshape(-1, 9), frozenset(sizes))
+    for first, last, q0, q1 in ranges:
+        depth = (last - first) * channels
+        cuts = -(-depth // DEPTH)
+        for k in range(cuts):
+            a, b = k * depth // cuts, (k + 1) * depth // cuts
+            rows.append((taps_w[first] * pixel + a, b - a, first * channels + a, q0, q1, *tile_rows(q1 - q0)))
+    sizes = {n + more for row in rows for n in row[6:7] for more in ((0, 1) if row[7] else (0,))}
+    step = taps_h[1] - taps_h[0] if len(taps_h) > 1 else 1
+    taps = (len(taps_h), taps_h[0] if taps_h else 0, step, len(taps_w) * channels)
+    return Runs(np.array(rows, np.int64).reshape(-1, 8), frozenset(sizes), taps)
 
 
 def _valid(tap: int, stride: int, width: int, places: int) -> tuple[int, int]:
@@ -115,13 +118,14 @@ def pack_panels(matrix, row_step, column_step, rows, cut, packed):
 
 
 @jit(parallel=True)
-def correlate(tiles, x, shape, runs, cut, weights, bias, has_bias, relu, y, scratch):
+def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, relu, y, scratch):
     """Run the products of a plan over all rows and panels.
 
     Args:
         tiles: addresses of the tile functions.
         x: input address, and steps (sample, row, pixel), height: an array of 5.
         shape: (samples, output rows, output places, row stride, place stride, rows in a block).
+        taps: `Runs.taps`.
         runs: `Runs.rows`.
         cut: for each panel (first output channel, vectors, channels that are there, place in weights, input offset).
         weights: address of the packed panels.
@@ -152,23 +156,30 @@ def correlate(tiles, x, shape, runs, cut, weights, bias, has_bias, relu, y, scra
                         start = load(bias, first + j)  # the bias is filled up to whole panels
                     store(to + 4 * q * pixel, j, start)
         for k in range(runs.shape[0]):
-            dr, dc, depth, begin = runs[k, 0], runs[k, 1], runs[k, 2], runs[k, 3]
-            b = weights + 4 * (cut[panel, 3] + begin * wide)
-            for row in range(r0, r1):
-                n, p = row // height_out, row % height_out
-                at = p * sh + dr
-                if at < 0 or at >= x[4]:
-                    continue
-                a = x[0] + 4 * (n * x[1] + at * x[2] + dc + cut[panel, 4])
-                to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
-                q = runs[k, 4]
-                for t in range(runs[k, 6]):
-                    size = runs[k, 7] + (1 if t < runs[k, 8] else 0)
-                    call_address(
-                        tiles[vectors, size],
-                        (a + 4 * q * sw * x[3], sw * x[3], 1, b, wide, to + 4 * q * pixel, pixel, depth, 1),
-                    )
-                    q += size
+            depth = runs[k, 1]
+            together = max(1, SUMMED // depth)  # kernel rows that are summed in registers
+            for tap in range(0, taps[0], together):
+                for row in range(r0, r1):
+                    n, p = row // height_out, row % height_out
+                    at = p * sh + taps[1] + tap * taps[2]
+                    skip = max(0, (taps[2] - 1 - at) // taps[2])  # kernel rows above the image
+                    last = min(min(together, taps[0] - tap), (x[4] - 1 - at + taps[2]) // taps[2])
+                    if skip >= last:
+                        continue
+                    a = x[0] + 4 * (n * x[1] + (at + skip * taps[2]) * x[2] + runs[k, 0] + cut[panel, 4])
+                    b = weights + 4 * (cut[panel, 3] + ((tap + skip) * taps[3] + runs[k, 2]) * wide)
+                    to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
+                    q = runs[k, 3]
+                    for t in range(runs[k, 5]):
+                        size = runs[k, 6] + (1 if t < runs[k, 7] else 0)
+                        call_address(
+                            tiles[vectors, size],
+                            (
+                                a + 4 * q * sw * x[3], sw * x[3], taps[2] * x[2], 1, b, taps[3] * wide, wide,
+                                to + 4 * q * pixel, pixel, last - skip, depth, 1,
+                            ),
+                        )  # fmt: skip
+                        q += size
         if relu:
             for row in range(r0, r1):
                 n, p = row // height_out, row % height_out
@@ -205,7 +216,7 @@ def run_plan(x: Image, channels_at: list[int], runs: Runs, sh: int, sw: int, y: 
         tiles,
         np.array([x.address, x.sample, x.row, x.pixel, x.height], np.int64),
         np.array([samples, y.height, y.width, sh, sw, block], np.int64),
-        runs.rows, cut, address(weights), address(bias) if bias is not None else 0, bias is not None, relu,
+        np.array(runs.taps, np.int64), runs.rows, cut, address(weights), address(bias) if bias is not None else 0, bias is not None, relu,
         np.array([y.address, y.sample, y.row, y.pixel], np.int64),
         np.array([address(room), per_item], np.int64),
     )
@@ -298,47 +309,52 @@ def _phase(remainder: int, kernel: int, stride: int, lo: int, dilation: int) -> 
 
 
 @jit(parallel=True)
-def accumulate(tiles, x, shape, runs, cut, pieces, shared, gw):
+def accumulate(tiles, x, shape, taps, runs, cut, pieces, shared, gw):
     """Add up the weight's gradient: for each panel of gy's channels and each piece of a run's depth, over all pixels.
 
     Args:
         tiles: addresses of the tile functions.
         x: input address, steps (sample, row, pixel), height.
-        shape: (samples, output rows, row stride, place stride).
+        shape: (samples, output rows, row stride, place stride, output rows that are summed in registers).
+        taps: `Runs.taps`.
         runs: `Runs.rows`.
         cut: for each panel (address of its first pixel in gy, step of a sample, of a row, of a pixel, vectors, place in
             gw, input offset).
-        pieces: (run, first row of its depth, rows).
-        shared: (first piece, last + 1) that one thread takes, because they add to the same numbers.
+        pieces: (kernel row, run, first row of its depth, rows).
+        shared: (first piece, last + 1) that one thread takes: those that add to the same numbers, at least.
         gw: address of the panels of the result, zeros before.
     """
-    samples, height_out, sh, sw = shape[0], shape[1], shape[2], shape[3]
+    samples, height_out, sh, sw, together = shape[0], shape[1], shape[2], shape[3], shape[4]
     for item in prange(cut.shape[0] * shared.shape[0]):
         panel, share = item // shared.shape[0], item % shared.shape[0]
         vectors = cut[panel, 4]
         wide = vectors * W
-        for piece in range(shared[share, 0], shared[share, 1]):
-            k, begin, many = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2]
-            dr, q0, q1 = runs[k, 0], runs[k, 4], runs[k, 5]
-            to = gw + 4 * (cut[panel, 5] + (runs[k, 3] + begin) * wide)
-            for row in range(samples * height_out):
-                n, p = row // height_out, row % height_out
-                at = p * sh + dr
-                if at < 0 or at >= x[4]:
-                    continue
-                a = x[0] + 4 * (n * x[1] + at * x[2] + runs[k, 1] + begin + cut[panel, 6] + q0 * sw * x[3])
-                b = cut[panel, 0] + 4 * (n * cut[panel, 1] + p * cut[panel, 2] + q0 * cut[panel, 3])
-                i = 0
-                while i < many:
-                    size = min(ROWS, many - i)
-                    call_address(
-                        tiles[vectors, size],
-                        (a + 4 * i, 1, sw * x[3], b, cut[panel, 3], to + 4 * i * wide, wide, q1 - q0, 1),
-                    )
-                    i += size
+        for n in range(samples):
+            for begin in range(0, height_out, together):
+                for piece in range(shared[share, 0], shared[share, 1]):
+                    tap, k, offset, many = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2], pieces[piece, 3]
+                    dr, q0, q1 = taps[1] + tap * taps[2], runs[k, 3], runs[k, 4]
+                    p0 = max(begin, (sh - 1 - dr) // sh)  # the output rows whose input row exists
+                    p1 = min(min(height_out, begin + together), (x[4] - 1 - dr + sh) // sh)
+                    if p0 >= p1:
+                        continue
+                    a = x[0] + 4 * (n * x[1] + (p0 * sh + dr) * x[2] + runs[k, 0] + offset + cut[panel, 6] + q0 * sw * x[3])
+                    b = cut[panel, 0] + 4 * (n * cut[panel, 1] + p0 * cut[panel, 2] + q0 * cut[panel, 3])
+                    to = gw + 4 * (cut[panel, 5] + (tap * taps[3] + runs[k, 2] + offset) * wide)
+                    i = 0
+                    while i < many:
+                        size = min(ROWS, many - i)
+                        call_address(
+                            tiles[vectors, size],
+                            (
+                                a + 4 * i, 1, sh * x[2], sw * x[3], b, cut[panel, 2], cut[panel, 3],
+                                to + 4 * i * wide, wide, p1 - p0, q1 - q0, 1,
+                            ),
+                        )  # fmt: skip
+                        i += size
 
 
-PIECE = 8 * ROWS  # rows of the weight's gradient that stay in the first-level cache while all pixels pass
+PIECE = 8 * ROWS  # rows of the weight's gradient over which a block of pixels passes
 
 
 def weight_gradient(x, gy, kernel, stride, padding, dilation, groups):
@@ -368,19 +384,23 @@ def weight_gradient(x, gy, kernel, stride, padding, dilation, groups):
             at += total * v * W
     gw = np.zeros(at, np.float32)
     pieces = [
-        (k, i, min(PIECE, row[2] - i)) for k, row in enumerate(runs.rows.tolist()) for i in range(0, row[2], PIECE)
+        (r, k, i, min(PIECE, row[1] - i))
+        for r in range(kh)
+        for k, row in enumerate(runs.rows.tolist())
+        for i in range(0, row[1], PIECE)
     ]
-    merged = depth < ROWS
-    same = [runs.rows[k, 3] // (kw * depth) if merged else i for i, (k, _, _) in enumerate(pieces)]
+    # Merged runs of a kernel row add to the same numbers; others are kept together as long as there is work for all.
+    alone = depth >= ROWS and len(cut) * kh < 8
+    same = list(range(len(pieces))) if alone else [r for r, *_ in pieces]
     starts = [i for i in range(len(pieces)) if i == 0 or same[i] != same[i - 1]]
     shared = list(zip(starts, [*starts[1:], len(pieces)], strict=False))  # no pieces, no starts
-    sizes = {min(ROWS, n) for _, _, n in pieces} | {n % ROWS for _, _, n in pieces} - {0}
-    tiles = table(sizes)
+    sizes = {min(ROWS, n) for *_, n in pieces} | {n % ROWS for *_, n in pieces} - {0}
     accumulate(
-        tiles, np.array([source.address, source.sample, source.row, source.pixel, source.height], np.int64),
-        np.array([samples, gy.shape[2], *stride], np.int64), runs.rows, np.array(cut, np.int64),
-        np.array(pieces, np.int64).reshape(-1, 3), np.array(shared, np.int64).reshape(-1, 2), address(gw),
-    )
+        table(sizes), np.array([source.address, source.sample, source.row, source.pixel, source.height], np.int64),
+        np.array([samples, gy.shape[2], *stride, max(1, SUMMED // gy.shape[3])], np.int64),
+        np.array(runs.taps, np.int64), runs.rows, np.array(cut, np.int64),
+        np.array(pieces, np.int64).reshape(-1, 4), np.array(shared, np.int64).reshape(-1, 2), address(gw),
+    )  # fmt: skip
     out = np.empty((groups, out_per_group, depth, kh * kw), np.float32)
     parts = iter(cut)
     for g in range(groups):

@@ -15,8 +15,9 @@ LONGEST = 8  # rows of the largest tile: what the 32 registers of AVX-512 hold a
 
 TILES = '''"""Tiles of a matrix product, each compiled by itself. Written by generate.py; do not edit.
 
-c_ij = sum over k of a_ik b_kj, or with `add` c_ij += that sum, for a few rows i and one or two vectors j: addresses,
-steps in floats. The sum is made in registers and then added to c: a sum over many tiles is one of partial sums.
+c_ij = sum over m, k of a_imk b_mkj, or with `add` c_ij += that sum, for a few rows i and one or two vectors j:
+addresses, and steps in floats. The sum is made in registers and then added to c: a sum over many tiles is one of partial
+sums.
 """
 
 from tinygen_ops.simd import W, tile_functions
@@ -27,10 +28,12 @@ TILE = '''
 _zeros_{v}_{r}, _add_outer_{v}_{r}, _store_{v}_{r}, _add_to_{v}_{r} = tile_functions({r}, {v})
 
 
-def tile_{v}_{r}(a, a_row, a_k, b, b_k, c, c_row, depth, add):
+def tile_{v}_{r}(a, a_row, a_m, a_k, b, b_m, b_k, c, c_row, outer, depth, add):
     tile = _zeros_{v}_{r}()
-    for k in range(depth):
-        tile = _add_outer_{v}_{r}(tile, a + 4 * k * a_k, a_row, b + 4 * k * b_k, W)
+    for m in range(outer):
+        left, right = a + 4 * m * a_m, b + 4 * m * b_m
+        for k in range(depth):
+            tile = _add_outer_{v}_{r}(tile, left + 4 * k * a_k, a_row, right + 4 * k * b_k, W)
     if add:
         _add_to_{v}_{r}(tile, c, c_row, W)
     else:

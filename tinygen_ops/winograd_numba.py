@@ -150,7 +150,7 @@ def multiply_back(table_of, along_h, along_w, nh, nw, mh, mw, v, step, channels,
             for k in range(pieces):
                 size = small + (1 if k < larger else 0)
                 a, to = v + 4 * (p * step + t * channels), products + 4 * (p * block + t - t0) * wide
-                call_address(table_of[vectors, size], (a, channels, 1, b, wide, to, wide, channels, 0))
+                call_address(table_of[vectors, size], (a, channels, 0, 1, b, 0, wide, to, wide, 1, channels, 0))
                 t += size
         for t in range(t0, t1):
             n, rest = (first + t) // per_sample, (first + t) % per_sample
@@ -276,7 +276,7 @@ def sum_products(tiles, v, v_step, channels, g, g_step, columns, cut, many, plac
             size = min(ROWS, channels - c)
             to = sums + 4 * ((p * channels + c) * columns + cut[panel, 0])
             a = v + 4 * (p * v_step + c)
-            call_address(tiles[cut[panel, 1], size], (a, 1, channels, b, columns, to, columns, many, add))
+            call_address(tiles[cut[panel, 1], size], (a, 1, 0, channels, b, 0, columns, to, columns, 1, many, add))
             c += size
 
 

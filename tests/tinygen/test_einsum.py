@@ -48,7 +48,7 @@ def test_sums_over_shared_labels_are_matrix_products(monkeypatch):
     monkeypatch.setattr(module, "matrix_product", lambda x, y: calls.append((x.shape, y.shape)) or kernel(x, y))
     x, w = tg.randn(3, 4, 5, requires_grad=True), tg.randn(6, 5, requires_grad=True)
     tg.einsum("btc,oc->bto", x, w).sum().backward()
-    assert calls == [((12, 5), (5, 6)), ((12, 6), (6, 5)), ((5, 12), (12, 6))] or len(calls) == 3
+    assert calls == [((12, 5), (5, 6)), ((12, 6), (6, 5)), ((5, 12), (12, 6))]
     calls.clear()
     tg.einsum("bhqd,bhkd->bhqk", tg.randn(2, 3, 4, 5), tg.randn(2, 3, 6, 5))
     assert calls == [((6, 4, 5), (6, 5, 6))]

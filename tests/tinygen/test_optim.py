@@ -21,6 +21,7 @@ RULES = {
     ),
     "adam": (optim.Adam, "Adam", {"lr": 0.01}),
     "adam decay": (optim.Adam, "Adam", {"lr": 0.01, "betas": (0.8, 0.99), "weight_decay": 0.1}),
+    "adam amsgrad": (optim.Adam, "Adam", {"lr": 0.01, "amsgrad": True}),
     "adamw": (optim.AdamW, "AdamW", {"lr": 0.01, "weight_decay": 0.1}),
 }
 SHAPES = ((3, 5), (7,), ())
@@ -151,6 +152,19 @@ def test_a_step_between_forward_and_backward_is_noticed():
         (lambda: optim.RMSprop([nn.Parameter(np.ones(1, np.float32))], alpha=2), "`alpha` is 2"),
         (lambda: optim.SGD([nn.Parameter(np.ones(1, np.float32))], nesterov=True), "`nesterov` is True"),
         (lambda: optim.SGD([{"params": nn.Parameter(np.ones(1, np.float32)), "beta": 1}]), "unknown settings"),
+        (lambda: optim.SGD([{"lr": 1.0}]), "`params` must be there"),
+        (
+            lambda: optim.SGD([nn.Parameter(np.ones(1))], momentum=0.9, nesterov=True, dampening=0.1),
+            "`dampening` is 0.1; it needs 0",
+        ),
+        (lambda: optim.SGD([nn.Parameter(np.ones(1))], differentiable=True), "`differentiable` is True"),
+        (lambda: optim.Adam([nn.Parameter(np.ones(1))], capturable=True), "`capturable` is True"),
+        (lambda: optim.RMSprop([nn.Parameter(np.ones(1))], capturable=True), "`capturable` is True"),
+        (lambda: optim.SGD([nn.Parameter(np.ones(1))], lr=math.nan), "`lr` is nan"),
+        (lambda: lr_scheduler.ReduceLROnPlateau(one(), mode="up"), "`mode` is 'up'"),
+        (lambda: lr_scheduler.ReduceLROnPlateau(one(), threshold_mode="x"), "`threshold_mode` is 'x'"),
+        (lambda: lr_scheduler.ReduceLROnPlateau(one(), min_lr=[0.1, 0.2]), "`min_lr` has 2 values"),
+        (lambda: lr_scheduler.LambdaLR(one(), [abs, abs]), "`lr_lambda` has 2 functions"),
     ],
 )
 def test_bad_settings(make, message):
@@ -164,6 +178,41 @@ def test_duplicates_and_other_things_are_refused():
         optim.SGD([a, a])
     with pytest.raises(TypeError, match="leaf"):
         optim.SGD([a * 2])
+    with pytest.raises(TypeError, match="one Tensor"):
+        optim.SGD(a)
+    with pytest.raises(TypeError, match="`lr` is tensor"):
+        optim.SGD([a], lr=tg.tensor(0.1))
+    optimizer = optim.SGD([a])
+    with pytest.raises(ValueError, match="twice"):
+        optimizer.add_param_group({"params": a})
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_same_on_a_device_and_the_state_comes_along(name, fake):
+    rule, _, settings = RULES[name]
+    expected, _ = run(rule, settings, 4)
+
+    def part(params, start, state=None):
+        optimizer = rule(params, **settings)
+        if state is not None:
+            optimizer.load_state_dict(state)
+        for step in (start, start + 1):
+            for p, g in zip(params, arrays(step + 1), strict=True):
+                p.grad = tg.tensor(g, device="fake")
+            fake.waits.clear()
+            optimizer.step()
+            assert not fake.waits
+        return optimizer.state_dict()
+
+    params = [nn.Parameter(tg.tensor(a, device="fake").data) for a in arrays(0)]
+    part(params, 2, state=part(params, 0))
+    for p, q in zip(params, expected, strict=True):
+        assert p.device == "fake:0"
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=2e-6, atol=1e-7)
+
+
+def one():
+    return optim.SGD([nn.Parameter(np.ones(1, np.float32))], lr=2.0)
 
 
 def rates(scheduler_of, steps):
@@ -195,6 +244,24 @@ def test_plateau_lowers_after_patience():
         scheduler.step(value)
         seen.append(optimizer.param_groups[0]["lr"])
     assert seen == [1, 1, 1, 0.5, 0.5, 0.5]
+
+
+def test_the_lowest_rate_is_that_of_every_group():
+    a, b = (nn.Parameter(np.ones(1, np.float32)) for _ in range(2))
+    optimizer = optim.SGD([{"params": a, "lr": 2.0}, {"params": b, "lr": 0.5}])
+    scheduler = lr_scheduler.CosineAnnealingLR(optimizer, 2, eta_min=0.1)
+    for _ in range(3):
+        scheduler.step()
+    assert scheduler.get_last_lr() == pytest.approx([0.1, 0.1])
+
+
+def test_a_group_that_joins_later_is_scheduled_too():
+    optimizer = one()
+    scheduler = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    scheduler.step()
+    optimizer.add_param_group({"params": nn.Parameter(np.ones(1, np.float32)), "lr": 8.0})
+    scheduler.step()
+    assert scheduler.get_last_lr() == [0.5, 2.0]
 
 
 def test_schedule_state_round_trip():

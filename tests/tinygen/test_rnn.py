@@ -246,6 +246,19 @@ def test_a_write_into_an_output_is_noticed(op, which):
         outputs[0].sum().backward()
 
 
+def test_hard_sigmoid_at_its_kinks():
+    """There the kernel and the composition, which higher orders differentiate, agree: the slope is 0."""
+    bias = tg.tensor(np.repeat([2.5, -2.5, 0.3, 2.5], 2), requires_grad=True)  # i f g o, H = 2
+    zeros = {"input": (2, 1, 3), "h0": (1, 2), "c0": (1, 2), "w_ih": (8, 3), "w_hh": (8, 2)}
+    zeros = {name: tg.zeros(*shape, dtype=np.float64) for name, shape in zeros.items()}
+    found = []
+    for create_graph in (False, True):
+        output, _, _ = rnn.lstm(**zeros, bias=bias, gate="hard_sigmoid")
+        found += tg.autograd.grad(output.sum(), bias, create_graph=create_graph)
+    assert_close(*found)
+    assert (found[0].numpy() != 0).tolist() == [False] * 4 + [True] * 2 + [False] * 2
+
+
 # Errors -----------------------------------------------------------------------------------------------------
 
 

@@ -28,8 +28,8 @@ def checkpoint(function: Callable[..., Any], *inputs: Any, use_reentrant: bool =
     """Return ``function(*inputs, **settings)``; keep only the inputs, and run the function again for the backward.
 
     A chain of n equal layers in about sqrt(n) checkpoints needs memory for 2 sqrt(n) layers in place of n, and one
-    forward more. Gradients are the same, at any order. Checkpoints may stand in one another. The book-keeping takes 4 us
-    for each op in the first run (measured), so it is for large arrays.
+    forward more. Gradients are the same, at any order. Checkpoints may stand in one another. The book-keeping takes
+    4 us for each op in the first run (measured), so it is for large arrays.
 
     The function must do the same a second time. That is taken care of for
 

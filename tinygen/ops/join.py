@@ -14,7 +14,7 @@ from tinygen.autograd import Function, Node
 from tinygen.backend import promote
 from tinygen.ops._inputs import as_tensor, cast, check_axis
 from tinygen.ops.indexing import getitem
-from tinygen.ops.shape import reshape, unsqueeze
+from tinygen.ops.shape import reshape, unsqueeze, whole_numbers
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
 
@@ -118,7 +118,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
             raise ValueError(f"`split_size_or_sections` is {size}; it must be at least 1")
         sizes = [min(size, length - i) for i in range(0, length, size or 1)] or [0]
     elif isinstance(size, (tuple, list)):
-        sizes = list(size)
+        sizes = whole_numbers(size, (), "split_size_or_sections")
         if sum(sizes) != length or min(sizes, default=0) < 0:
             raise ValueError(f"`split_size_or_sections` is {sizes}; the lengths must add up to {length}")
     else:

@@ -7,7 +7,7 @@ from typing import Any
 from tinygen.autograd import Node
 from tinygen.fusion import FusedFunction
 from tinygen.ops._inputs import as_tensor
-from tinygen.ops.arithmetic import clip
+from tinygen.ops.arithmetic import where
 from tinygen.ops.elementwise import sigmoid, tanh
 from tinygen.ops.indexing import embedding, getitem
 from tinygen.ops.join import split, stack
@@ -123,8 +123,9 @@ def _lstm_step(a: Tensor, c: Tensor, gate: str) -> tuple[Tensor, Tensor]:
 
 
 def _hard_sigmoid(x: Tensor) -> Tensor:
-    """Keras 2's cheap sigmoid: clip(0.2 x + 0.5, 0, 1)."""
-    return clip(0.2 * x + 0.5, 0.0, 1.0)
+    """Keras 2's cheap sigmoid: clip(0.2 x + 0.5, 0, 1); at its two kinks the slope is 0, as in the kernel."""
+    y = 0.2 * x + 0.5
+    return where(y <= 0, 0.0, where(y >= 1, 1.0, y))
 
 
 def _check_gate(gate: str) -> None:
@@ -146,7 +147,7 @@ def lstm_cell(
         w_ih: (4H, I), gates in the order i f g o.
         w_hh: (4H, H).
         bias: (4H,) or None.
-        gate: ``"sigmoid"`` or ``"hard_sigmoid"``, clip(0.2 x + 0.5, 0, 1).
+        gate: ``"sigmoid"`` or ``"hard_sigmoid"``, clip(0.2 x + 0.5, 0, 1), whose slope at its kinks is 0.
 
     Returns:
         h' and c', both (N, H).
@@ -189,7 +190,7 @@ def lstm(
         w_ih: (4H, I), gates in the order i f g o.
         w_hh: (4H, H).
         bias: (4H,) or None.
-        gate: ``"sigmoid"`` or ``"hard_sigmoid"``, clip(0.2 x + 0.5, 0, 1).
+        gate: ``"sigmoid"`` or ``"hard_sigmoid"``, clip(0.2 x + 0.5, 0, 1), whose slope at its kinks is 0.
 
     Returns:
         The hidden state after every step (T, N, H), and h and c after the last (N, H).

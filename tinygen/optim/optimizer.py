@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any
-
-import numpy as np
 
 from tinygen.backend import device_of, to_device
 from tinygen.modes import enable_grad
@@ -94,11 +93,11 @@ class Optimizer:
             batches: dict[int, list] = {}  # how often it was updated -> parameters; nearly always one batch
             for i, p in numbered:
                 if p.grad is not None:
-                    if i not in self.state:
-                        zeros = array_module(p._data).zeros_like
-                        self.state[i] = {name: zeros(p._data) for name in self._names(group)}
-                        self._counts[i] = 0
-                    self._counts[i] += 1
+                    arrays = self.state.setdefault(i, {})
+                    for name in self._names(group):
+                        if name not in arrays:
+                            arrays[name] = array_module(p._data).zeros_like(p._data)
+                    self._counts[i] = self._counts.get(i, 0) + 1
                     written(p._data)
                     batches.setdefault(self._counts[i], []).append((i, p))
             for count, batch in batches.items():
@@ -135,10 +134,11 @@ class Optimizer:
         for key, arrays in state["state"].items():
             i = int(key)
             for name, array in arrays.items():
-                if i >= len(params) or tuple(np.shape(array)) != params[i].shape:
+                if i >= len(params) or tuple(array.shape) != params[i].shape:
                     raise ValueError(f"the state's `{name}` of parameter {i} does not fit the optimiser's parameters")
-            home = device_of(params[i]._data)
-            loaded[i] = {name: to_device(np.array(array), home) for name, array in arrays.items()}
+            if arrays:
+                home = device_of(params[i]._data)
+                loaded[i] = {name: to_device(array.copy(), home) for name, array in arrays.items()}
         for mine, theirs in zip(self.param_groups, state["groups"], strict=True):
             mine.update(theirs)
         self._counts = {int(i): int(count) for i, count in state["counts"].items()}
@@ -146,7 +146,9 @@ class Optimizer:
 
 
 def check_range(name: str, value: float, low: float = 0.0, high: float = float("inf")) -> None:
-    """Raise ValueError unless ``low <= value <= high``."""
+    """Raise ValueError unless ``low <= value <= high``, TypeError unless it is a real number."""
+    if not isinstance(value, Real):
+        raise TypeError(f"`{name}` is {value!r}; it must be a number")
     if not low <= value <= high:
         limit = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
         raise ValueError(f"`{name}` is {value!r}; it must be {limit}")

@@ -99,6 +99,7 @@ RECORDS = [
         (
             ErrorCase(lambda op: op(ones(4), 0), ValueError, "`split_size_or_sections` is 0"),
             ErrorCase(lambda op: op(ones(4), 1.5), TypeError, "`split_size_or_sections` is 1.5"),
+            ErrorCase(lambda op: op(ones(4), [1.5, 2.5]), TypeError, "`split_size_or_sections` is (1.5, 2.5)"),
             ErrorCase(lambda op: op(ones(4), [1, 2]), ValueError, "the lengths must add up to 4"),
             ErrorCase(lambda op: op(ones(4), 2, 1), IndexError, "`dim` is 1"),
             ErrorCase(lambda op: op(Tensor(np.float32(1) * np.ones(())), 1), ValueError, "no axes"),
