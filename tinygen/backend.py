@@ -24,9 +24,9 @@ _MODULES: dict[str, Any] = {"cpu": np}  # device family -> array module; others 
 
 
 # NumPy warns where a float becomes inf or NaN; the engine's ops give these values by IEEE's rules, without a word
-# (`autograd.detect_anomaly` finds where a NaN is born). So `Function.apply` and every step of a backward pass switch the
-# warning off. By `numpy.errstate` that would make an add (10, 10) with its backward 15 % slower, 12.5 us for 10.9. NumPy
-# keeps the setting in a context variable; with that set directly it is 2 %.
+# (`autograd.detect_anomaly` finds where a NaN is born). So `Function.apply` and every step of a backward pass switch
+# the warning off. By `numpy.errstate` that would make an add (10, 10) with its backward 15 % slower, 12.5 us for 10.9.
+# NumPy keeps the setting in a context variable; with that set directly it is 2 %.
 
 
 class _ErrState:

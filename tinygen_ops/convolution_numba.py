@@ -22,12 +22,13 @@ __all__ = ["Choice", "choose", "conv_forward", "conv_input_gradient", "conv_weig
 # One multiplication of the transformed product against one of the direct sum, transforms included; measured.
 OVERHEAD = 1.35
 FEWEST = 2 * W  # channels, on both sides
+NARROW = W // 2 + 1  # channels of the result
 
 
 class Choice(NamedTuple):
     """An algorithm, and why it was chosen."""
 
-    name: str  # "direct", or "winograd"
+    name: str  # "direct", "narrow" (the same for few output channels) or "winograd"
     m: tuple[int, int]  # outputs of a plane, (0, 0) for the direct sum
     why: str
 
@@ -50,6 +51,8 @@ def choose(
         exact: leave out algorithms whose rounding differs in kind.
     """
     none = (0, 0)
+    if out < NARROW and channels > out and stride == (1, 1) and groups == 1 and kernel[1] > 1:
+        return Choice("narrow", none, f"{out} output channels would leave most of a vector of {W} empty")
     if exact:
         return Choice("direct", none, "TINYGEN_KERNELS=exact")
     if stride != (1, 1) or dilation != (1, 1) or groups > 1 or kernel == (1, 1):
@@ -79,6 +82,8 @@ def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None):
     choice = choose(w.shape[1], w.shape[0], w.shape[2:], stride, dilation, groups, size, mode() == "exact")
     if choice.name == "direct":
         return direct_numba.forward(x, w, stride, padding, dilation, groups, bias)
+    if choice.name == "narrow":
+        return direct_numba.forward_narrow(x, w, padding, dilation, bias)
     weights = winograd_numba.weights_for(w, *choice.m)
     corner = padding[0][0], padding[1][0]
     return winograd_numba.convolve(x, weights, w.shape[0], w.shape[2:], corner, size, choice.m, bias)
@@ -97,10 +102,13 @@ def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=N
     if choice.name == "direct":
         return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias)
     # At stride 1 it is a convolution with the kernel read backwards and its two channel axes exchanged.
-    turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-    (kh, kw), ((top, _), (left, _)) = w.shape[2:], padding
+    turned, (kh, kw) = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), w.shape[2:]
+    reach = zip((kh, kw), dilation, padding, size, gy.shape[2:], strict=True)
+    around = tuple(((k - 1) * d - lo, n - 1 - q + lo) for k, d, (lo, _), n, q in reach)
+    if choice.name == "narrow":
+        return direct_numba.forward_narrow(gy, turned, around, dilation, bias)
     weights = winograd_numba.weights_for(turned, *choice.m)
-    corner = kh - 1 - top, kw - 1 - left
+    corner = around[0][0], around[1][0]
     return winograd_numba.convolve(gy, weights, w.shape[1], (kh, kw), corner, size, choice.m, bias)
 
 
@@ -117,6 +125,8 @@ def conv_weight_gradient(x, gy, kernel, stride, padding, dilation, groups=1):
     choice = choose(x.shape[1], gy.shape[1], kernel, stride, dilation, groups, gy.shape[2:], mode() == "exact")
     if choice.name == "direct":
         return direct_numba.weight_gradient(x, gy, kernel, stride, padding, dilation, groups)
+    if choice.name == "narrow":
+        return direct_numba.weight_gradient_narrow(x, gy, kernel, padding, dilation)
     return winograd_numba.weight_gradient(x, gy, kernel, (padding[0][0], padding[1][0]), choice.m)
 
 

@@ -296,6 +296,40 @@ def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None):
     return gx.transpose(0, 3, 1, 2)
 
 
+def forward_narrow(x, w, padding, dilation, bias=None):
+    """`forward` at stride 1 in one group for few output channels, which would leave most of a vector empty.
+
+    z[n, p, j, (s, o)] is a convolution with kernel columns of width 1 and S O channels, for all input columns j; then
+    y[n, o, p, q] = sum over s of z[n, p, q + s dilation, (s, o)].
+    """
+    (top, _), (left, _) = padding
+    out_channels, depth, kh, kw = w.shape
+    height, width = out_size(x.shape[2:], (kh, kw), (1, 1), padding, dilation)
+    reach = width + (kw - 1) * dilation[1]
+    z = np.empty((x.shape[0], height, reach, kw * out_channels), np.float32)
+    taps_h = tuple(r * dilation[0] - top for r in range(kh))
+    runs = plan(taps_h, (-left,), 1, x.shape[3], reach, depth, depth, False)
+    # (O, C, R, S) -> (1, R C, S O)
+    weights, cut = packed(w.transpose(2, 1, 3, 0).reshape(1, kh * depth, kw * out_channels), 1)
+    run_plan(image(channels_last(x)), [0] * len(cut), runs, 1, 1, image(z), x.shape[0], cut, weights, None)
+    y = np.empty((x.shape[0], height, width, out_channels), np.float32)
+    bias = np.zeros(out_channels, np.float32) if bias is None else np.ascontiguousarray(bias)
+    add_columns(address(z), x.shape[0] * height, reach, kw, dilation[1], out_channels, width, address(bias), address(y))
+    return y.transpose(0, 3, 1, 2)
+
+
+@jit(parallel=True)
+def add_columns(z, rows, reach, kw, step, columns, width, bias, y):
+    """y[row, q, o] = bias[o] + sum over s of z[row, q + s step, (s, o)]."""
+    for row in prange(rows):
+        for q in range(width):
+            for o in range(columns):
+                total = load_float(bias, o)
+                for s in range(kw):
+                    total += load_float(z, ((row * reach + q + s * step) * kw + s) * columns + o)
+                store_float(y, (row * width + q) * columns + o, total)
+
+
 @functools.lru_cache(maxsize=4096)
 def _phase(remainder: int, kernel: int, stride: int, lo: int, dilation: int) -> tuple[tuple[int, ...], list[int]]:
     """Of the input places with this remainder: the places of gy that reach them, first to last, and by which kernel place.
@@ -409,3 +443,13 @@ def weight_gradient(x, gy, kernel, stride, padding, dilation, groups):
             block = gw[place : place + total * v * W].reshape(kh * kw, depth, v * W)[:, :, :width]
             out[g, j : j + width] = block.transpose(2, 1, 0)
     return out.reshape(-1, depth, kh, kw)
+
+
+def weight_gradient_narrow(x, gy, kernel, padding, dilation):
+    """`weight_gradient` at stride 1 in one group for few output channels: gy and x change places.
+
+    gw[o, c, k] = sum over n, p of x[n, c, p] gy[n, o, p + (K - 1 - k) dilation - lo'],  lo' = (K - 1) dilation - lo
+    """
+    swapped = tuple(((k - 1) * d - lo, 0) for k, d, (lo, _) in zip(kernel, dilation, padding, strict=True))
+    gw = weight_gradient(gy, x, kernel, (1, 1), swapped, dilation, 1)  # (C, O, R, S), the kernel read backwards
+    return np.ascontiguousarray(gw[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))

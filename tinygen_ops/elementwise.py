@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygen_ops.arrays import array_module
+from tinygen_ops.registry import kernel
 
 __all__ = ["erf"]
 
@@ -31,6 +32,11 @@ _FAR = (
 _BORDER, _ONE = 0.46875, 6.0  # from 6 on erf is 1 to the last digit
 
 
+def _supports(x: Any) -> bool | str:
+    return x.dtype == np.float32 or f"{x.dtype} is computed in float64"
+
+
+@kernel(numba="tinygen_ops.elementwise_numba:erf", supports=_supports)
 def erf(x: Any) -> Any:
     """Return the error function, 2 / sqrt(pi) times the integral of e**-t**2 from 0 to x.
 

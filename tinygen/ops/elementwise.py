@@ -321,7 +321,7 @@ def _rounded(input: Tensor, how: str) -> Tensor:
     x = as_tensor(input, "input")
     if x.dtype.kind == "b":
         raise TypeError(f"{how}: `input` is boolean; it must hold integers or floats")
-    return Round.apply(x, how={"round": "rint"}.get(how, how)) if x.dtype.kind == "f" else x
+    return Round.apply(x, how={"round": "rint"}.get(how, how)) if x.dtype.kind == "f" else x.clone()
 
 
 def floor(input: Tensor) -> Tensor:
@@ -330,7 +330,7 @@ def floor(input: Tensor) -> Tensor:
         y[i] = floor(x[i])
 
     Args:
-        input: a Tensor of any shape; integers are returned as they are.
+        input: a Tensor of any shape; integers stay as they are.
 
     Returns:
         The same shape and dtype.
@@ -347,7 +347,7 @@ def ceil(input: Tensor) -> Tensor:
         y[i] = ceil(x[i])
 
     Args:
-        input: a Tensor of any shape; integers are returned as they are.
+        input: a Tensor of any shape; integers stay as they are.
 
     Returns:
         The same shape and dtype.
@@ -364,7 +364,7 @@ def round(input: Tensor) -> Tensor:
         y[i] = round(x[i]):  0.5 -> 0, 1.5 -> 2, 2.5 -> 2
 
     Args:
-        input: a Tensor of any shape; integers are returned as they are.
+        input: a Tensor of any shape; integers stay as they are.
 
     Returns:
         The same shape and dtype.

@@ -131,7 +131,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     Returns:
         The product, without the axis ``dim``; integers and booleans become int64. The product of nothing is 1.
 
-    Gradient: that of each x is the product of all the others. Dividing y by x would fail at zeros; here the elements
+    Gradient: Each x gets the product of all the others. Dividing y by x would fail at zeros; here the elements
     are multiplied in pairs, the products in pairs again, and so on, and the product rule in each pair does the rest:
     right with one zero (only its gradient is not 0), with several (all are), and at any order.
 

@@ -1,0 +1,35 @@
+"""Functions of one number on the CPU, a vector at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from tinygen_ops import simd
+from tinygen_ops.compile import address, jit
+from tinygen_ops.simd import W
+
+BLOCK = 4096  # numbers a thread takes at a time: 16 KB in and out stay in the first-level cache
+
+
+@jit(parallel=True)
+def _erf(x, y, size):
+    for block in prange((size + BLOCK - 1) // BLOCK):
+        for i in range(block * BLOCK, min(size, (block + 1) * BLOCK), W):
+            simd.store(y, i, simd.erf(simd.load(x, i)))
+
+
+def erf(x: np.ndarray) -> np.ndarray:
+    """The error function of float32 numbers, of relative error below 4e-7."""
+    dense = x if x.flags.c_contiguous else x.copy(order="K")  # channels-last arrays keep their order
+    y = np.empty_like(dense)
+    flat, out = dense.ravel(order="K"), y.ravel(order="K")  # views: both are dense
+    whole = x.size // W * W
+    if whole:
+        _erf(address(flat), address(out), whole)
+    if whole < x.size:  # the last few, in a vector of their own
+        rest, made = np.zeros(W, np.float32), np.empty(W, np.float32)
+        rest[: x.size - whole] = flat[whole:]
+        _erf(address(rest), address(made), W)
+        out[whole:] = made[: x.size - whole]
+    return y
