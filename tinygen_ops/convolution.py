@@ -179,6 +179,7 @@ def overlap_add(columns: Array, size: Ints, stride: Ints, padding: Padding, dila
 
 def _numba_can(a: Array, b: Array, *window: Any, **named: Any) -> bool | str:
     """Whether the Numba form serves these arrays."""
+    array_module(a, b)  # raises where they live on two devices
     if a.dtype != np.float32 or b.dtype != np.float32:
         return "it computes in float32 only"
     if a.ndim not in (3, 4) or b.ndim != a.ndim:
