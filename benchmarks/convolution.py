@@ -211,7 +211,8 @@ def main() -> None:
     if torch is not None:
         torch.set_grad_enabled(False)
         torch.set_num_threads(arguments.threads)
-    print("| layer | in | out | | tinygen ms (min) | other ms (min) | times as fast, medians / minima | GFLOP/s | difference |")
+    print("| layer | in | out | | tinygen ms (min) | other ms (min) | times as fast, medians / minima |", end="")
+    print(" GFLOP/s | difference |")
     print("|---|---|---|---|---|---|---|---|---|")
     for layer in LAYERS:
         if arguments.only not in layer.name:
@@ -227,7 +228,8 @@ def main() -> None:
             best = min(middle, key=middle.get)
             size = "x".join(map(str, layer.size))
             print(
-                f"| {layer.name} | {layer.n} x {layer.c} @{size} | {layer.o} | {what} | {ours:.2f} ({ours_least:.2f}) | "
+                f"| {layer.name} | {layer.n} x {layer.c} @{size} | {layer.o} | {what} "
+                f"| {ours:.2f} ({ours_least:.2f}) | "
                 f"{best} {middle[best]:.2f} ({min(least.values()):.2f}) | {middle[best] / ours:.2f} / "
                 f"{min(least.values()) / ours_least:.2f} | {work / ours_least * 1e3:.0f} | {error:.0e} |",
                 flush=True,

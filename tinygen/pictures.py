@@ -25,7 +25,7 @@ def read_image(path: str | Path, size: int | tuple[int, int] | None = None, chan
 
     Args:
         path: PNG, JPEG, WebP, BMP, GIF, whatever Pillow reads.
-        size: (height, width), or one number for both: scaled until it covers that, and the middle cut out. None: as it is.
+        size: (height, width), or one number for both: scaled until it covers that, the middle cut out. None: as is.
         channels: 3 for colour, 1 for grey.
 
     Returns:
@@ -92,7 +92,7 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     Returns:
         uint8 (3, rows (H + gap) + gap, columns (W + gap) + gap).
     """
-    n, channels, height, width = images.shape
+    n, _, height, width = images.shape
     if not n:
         raise ValueError("`images` is empty; a grid needs at least one")
     columns = columns or math.ceil(math.sqrt(n))
@@ -140,7 +140,8 @@ def save_gif(path: str | Path, frames: Sequence[np.ndarray], seconds: float = 0.
         raise ValueError("`frames` is empty; an animation needs at least one")
     pictures = [_picture(frame).convert("RGB") for frame in frames]
     # the palette comes from a sheet of up to 16 frames, spread over all
-    chosen = np.stack([_array(pictures[i], 3) for i in np.linspace(0, len(pictures) - 1, min(16, len(pictures))).astype(int)])
+    spread = np.linspace(0, len(pictures) - 1, min(16, len(pictures))).astype(int)
+    chosen = np.stack([_array(pictures[i], 3) for i in spread])
     palette = _picture(grid(chosen, gap=0)).quantize(256)
     first, *others = [picture.quantize(palette=palette, dither=0) for picture in pictures]
     buffer = io.BytesIO()

@@ -274,7 +274,8 @@ def _read_idx(path: Path) -> np.ndarray:
 
 
 def _cifar10(split: str, size: Any, report: Report | None) -> ImageData:
-    chosen = [path for path in find("cifar10", report) if path.name.startswith({"train": "data", "test": "test"}[split])]
+    start = {"train": "data", "test": "test"}[split]
+    chosen = [path for path in find("cifar10", report) if path.name.startswith(start)]
     records = np.concatenate([np.fromfile(path, np.uint8).reshape(-1, 3073) for path in sorted(chosen)])
     images = records[:, 1:].reshape(-1, 3, 32, 32)  # 1 byte for the class, then the red, green and blue planes
     return ImageData(np.ascontiguousarray(images), records[:, 0].astype(np.int64), list(CIFAR10), "cifar10")

@@ -1,13 +1,15 @@
 """Pictures that the package draws itself, where nothing can be downloaded: digits, and shapes with attributes.
 
-Both are drawn from signed distances: how far a point lies inside (positive) or outside (negative) of a figure. Brightness
-is then a ramp across the outline, and a thicker stroke is a constant added. Only + - * / and sqrt, which are exact to
-the last bit everywhere, touch the random numbers, so that every machine with one version of Pillow has the same pictures.
+Both are drawn from signed distances: how far a point lies inside (positive) or outside (negative) of a figure.
+Brightness is then a ramp across the outline, and a thicker stroke is a constant added. Only + - * / and sqrt, which
+are exact to the last bit everywhere, touch the random numbers, so that every machine with one version of Pillow has
+the same pictures.
 The first pictures of a data set do not depend on how many are drawn.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -153,7 +155,7 @@ def _to_strokes(strokes: list[np.ndarray], points: np.ndarray) -> np.ndarray:
     """Distance of each of the points (P, 2) from the nearest stroke, a line through (K, 2)."""
     found = np.full(len(points), np.inf)
     for stroke in strokes:
-        for start, end in zip(stroke[:-1], stroke[1:], strict=True):
+        for start, end in itertools.pairwise(stroke):
             along, off = end - start, points - start
             part = np.clip((off[:, 0] * along[0] + off[:, 1] * along[1]) / (along[0] ** 2 + along[1] ** 2), 0, 1)
             x, y = off[:, 0] - part * along[0], off[:, 1] - part * along[1]
@@ -190,13 +192,16 @@ def _hands() -> list[list[list[np.ndarray]]]:
     other = [
         [arc(0.05, 0, 0.5, 0.92, -60, 290)],
         [line((-0.4, -0.5), (0.05, -0.9), (0.05, 0.88)), line((-0.4, 0.88), (0.5, 0.88))],
-        [joined(arc(0, -0.4, 0.45, 0.5, 200, 400), arc(-0.38, 0.68, 0.2, 0.2, 270, -20), arc(0.3, 0.6, 0.4, 0.3, 150, 60))],
+        [joined(arc(0, -0.4, 0.45, 0.5, 200, 400), arc(-0.38, 0.68, 0.2, 0.2, 270, -20),
+            arc(0.3, 0.6, 0.4, 0.3, 150, 60))],
         [joined(line((-0.5, -0.88), (0.5, -0.88), (-0.05, -0.15)), arc(-0.05, 0.37, 0.58, 0.52, -90, 145))],
         [line((-0.5, -0.85), (-0.55, 0.05), (0.5, 0.05)), line((0.5, -0.85), (0.42, 0.9))],
-        [joined(arc(0.02, 0.3, 0.5, 0.58, 140, -110), line((-0.35, -0.2), (-0.3, -0.85))), line((-0.3, -0.85), (0.6, -0.9))],
+        [joined(arc(0.02, 0.3, 0.5, 0.58, 140, -110), line((-0.35, -0.2), (-0.3, -0.85))),
+            line((-0.3, -0.85), (0.6, -0.9))],
         [joined(line((0.3, -0.9), (-0.2, -0.3)), arc(0, 0.38, 0.5, 0.5, 200, 560))],
         [line((-0.55, -0.8), (0.55, -0.85), (-0.1, 0.9)), line((-0.3, 0.05), (0.5, 0.0))],
-        [joined(arc(0, -0.45, 0.42, 0.43, 50, -230), line((0.35, 0.25)), arc(0.0, 0.5, 0.42, 0.4, -30, 210), line((0.3, -0.12)))],
+        [joined(arc(0, -0.45, 0.42, 0.43, 50, -230), line((0.35, 0.25)), arc(0.0, 0.5, 0.42, 0.4, -30, 210),
+            line((0.3, -0.12)))],
         [joined(arc(0, -0.42, 0.45, 0.45, 0, -360), line((0.45, 0.2)), arc(-0.05, 0.35, 0.5, 0.53, 0, 130))],
     ]  # fmt: skip
     return [plain, other]
@@ -205,7 +210,9 @@ def _hands() -> list[list[list[np.ndarray]]]:
 # Shapes -----------------------------------------------------------------------------------------------------
 
 FORMS = ("circle", "square", "triangle", "star")
-COLOURS = {"red": (0.86, 0.16, 0.18), "green": (0.18, 0.66, 0.28), "blue": (0.18, 0.36, 0.85), "yellow": (0.95, 0.8, 0.15)}
+COLOURS = {
+    "red": (0.86, 0.16, 0.18), "green": (0.18, 0.66, 0.28), "blue": (0.18, 0.36, 0.85), "yellow": (0.95, 0.8, 0.15),
+}  # fmt: skip
 SHAPE_ATTRIBUTES = (*FORMS, *COLOURS, "large", "outlined", "light")
 EDGES = 5  # of the pentagon whose prolonged edges make the star
 
