@@ -262,18 +262,20 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join([
         "# L-BFGS: tinygen, SciPy and PyTorch", "",
         f"{about['cpu']}, {about['cores']} cores; python {about['python']}, numpy {about['numpy']}; "
-        f"{', '.join(f'{k} {v}' for k, v in report['versions'].items())}; tinygen {about['tinygen']}; {about['date']}", "",
+        f"{', '.join(f'{k} {v}' for k, v in report['versions'].items())}; tinygen {about['tinygen']}; "
+        f"{about['date']}", "",
         "## Evaluations", "",
         "How many evaluations of loss and gradient until no element of the gradient is larger than "
         f"{report['goal']:g},", "and the loss there (0 is the least). float64, history 10, started as Moré, Garbow and "
-        "Hillstrom (1981) say. In brackets the", f"mean over {report['starts']} starts that are off by some 20 %; {MOST} "
-        "evaluations at most. What PyTorch loses, it loses by refusing", "pairs with s.y below 1e-10, whatever the scale "
-        "of the loss.", "",
+        "Hillstrom (1981) say. In brackets the",
+        f"mean over {report['starts']} starts that are off by some 20 %; {MOST} evaluations at most. What "
+        "PyTorch loses, it loses by refusing", "pairs with s.y below 1e-10, whatever the scale of the loss.", "",
         f"| problem | {head} |", f"|---|{'---:|---:|' * len(sides)}",
         *(line(row, sides) for row in report["evaluations"]), "",
         "## Time of an iteration without the closure", "",
         f"{times['n']:,} float32 unknowns, history {times['history']}, medians of {times['rounds']} rounds of ten "
-        "iterations in turns. The floor is", "reading every pair twice from memory, as fast as a dot product reads 240 MB: "
+        "iterations in turns. The floor is",
+        "reading every pair twice from memory, as fast as a dot product reads 240 MB: "
         f"{times['bandwidth_gb_s']:.0f} GB/s.", "",
         "| tinygen ms | PyTorch ms | ratio | ratio by round | floor ms |", "|---:|---:|---:|---:|---:|",
         f"| {times['tinygen_ms']:.1f} | {times['torch_ms']:.1f} | {times['ratio']:.2f} | "
