@@ -177,7 +177,17 @@ def overlap_add(columns: Array, size: Ints, stride: Ints, padding: Padding, dila
     return x[_inside(size, padding)]
 
 
-@kernel()
+def _numba_can(a: Array, b: Array, *window: Any, **named: Any) -> bool | str:
+    """Whether the Numba form serves these arrays."""
+    array_module(a, b)  # raises where they live on two devices
+    if a.dtype != np.float32 or b.dtype != np.float32:
+        return "it computes in float32 only"
+    if a.ndim not in (3, 4) or b.ndim != a.ndim:
+        return "it knows one or two spatial axes"
+    return True if a.size and b.size else "an array is empty"
+
+
+@kernel(numba="tinygen_ops.convolution_numba:conv_forward", supports=_numba_can)
 def conv_forward(
     x: Array,
     w: Array,
@@ -215,7 +225,7 @@ def conv_forward(
     return _add_bias(y, bias)
 
 
-@kernel()
+@kernel(numba="tinygen_ops.convolution_numba:conv_input_gradient", supports=_numba_can)
 def conv_input_gradient(
     gy: Array,
     w: Array,
@@ -259,7 +269,7 @@ def conv_input_gradient(
     return _add_bias(gx, bias)
 
 
-@kernel()
+@kernel(numba="tinygen_ops.convolution_numba:conv_weight_gradient", supports=_numba_can)
 def conv_weight_gradient(
     x: Array, gy: Array, kernel: Ints, stride: Ints, padding: Padding, dilation: Ints, groups: int = 1
 ) -> Array:

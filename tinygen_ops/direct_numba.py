@@ -1,0 +1,500 @@
+"""Convolutions on the CPU by the direct method: register tiles over rows of channels-last pixels.
+
+In memory an image lies channels last: pixel after pixel, the C numbers of one side by side. An output row then is a
+matrix product without any columns being laid out. Row q of the left operand begins at pixel q * stride: the tiles read
+x where it lies. A *run* is one such product: for a kernel place (r, s), or, where C is small, for a whole
+kernel row, whose S * C numbers lie side by side too:
+
+    y[n, p, q, :] += x[n, p sh + dr, q sw + dc, 0:depth] @ weights[start : start + depth, :]      q0 <= q < q1
+
+Zeros around the image are never stored: a run knows the range of q whose pixels exist, and rows outside are
+skipped. The gradient of the input has the same form, with the kernel read backwards; where the forward has a stride,
+the output places of each remainder (phase) are a convolution of their own with a part of the kernel. The gradient of
+the weight swaps the roles: a run's depth becomes the rows of the tile, the pixels the sum.
+
+Sums go in one order for every number of threads: results are equal bit for bit.
+"""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from tinygen_ops.compile import address, jit
+from tinygen_ops.simd import W, broadcast, call_address, load, load_float, maximum, store, store_float
+from tinygen_ops.tiles import ROWS, table, tile_rows
+
+DEPTH = 128  # of a run: 128 x 2 W weights are 16 KB, half of the first-level cache
+SUMMED = 256  # numbers that are summed in registers before they are added to the result
+MERGE = 64  # kernel rows are merged into one run below this many channels
+BLOCK = 224  # pixels that one panel of weights passes over before the next panel comes
+SCALAR = np.dtype(np.float32)
+
+
+class Runs(NamedTuple):
+    """The products of a convolution: `depth_at (floats), depth, start, q0, q1`, and how to cut q into tiles."""
+
+    rows: np.ndarray  # (runs, 8)
+    sizes: frozenset[int]  # tile sizes in use
+    taps: tuple[int, int, int, int]  # kernel rows: how many, first input row, step, depth of one
+
+
+class Image(NamedTuple):
+    """Where a channels-last array lies: address, and steps in floats from sample to sample, row to row, pixel to pixel.
+
+    It holds the array: an address alone would not keep the memory.
+    """
+
+    address: int
+    sample: int
+    row: int
+    pixel: int
+    height: int
+    width: int
+    array: np.ndarray
+
+
+@functools.lru_cache(maxsize=4096)
+def plan(
+    taps_h: tuple[int, ...],
+    taps_w: tuple[int, ...],
+    stride: int,
+    width: int,
+    places: int,
+    channels: int,
+    pixel: int,
+    merge: bool,
+) -> Runs:
+    """List the runs of a convolution.
+
+    Args:
+        taps_h: for each kernel row the first input row that it reads; equally spaced.
+        taps_w: for each kernel column the first input column that it reads; weights come in this order.
+        stride: from one output place to the next in the input, along a row.
+        width: of the input.
+        places: of an output row.
+        channels: that are summed over.
+        pixel: floats from one input pixel to the next.
+        merge: put the kernel columns together where they lie side by side.
+    """
+    side_by_side = all(b - a == 1 for a, b in itertools.pairwise(taps_w)) and pixel == channels
+    ranges = []  # (first tap, last tap + 1, q0, q1)
+    spans = [_valid(tap, stride, width, places) for tap in taps_w]
+    if merge and side_by_side and taps_w:
+        edges = sorted({0, places, *(q for span in spans for q in span)})
+        for q0, q1 in itertools.pairwise(edges):
+            taps = [i for i, (a, b) in enumerate(spans) if a <= q0 and q1 <= b]
+            if taps:
+                ranges.append((taps[0], taps[-1] + 1, q0, q1))
+    else:
+        ranges = [(i, i + 1, *span) for i, span in enumerate(spans) if span[0] < span[1]]
+    rows = []
+    for first, last, q0, q1 in ranges:
+        depth = (last - first) * channels
+        cuts = -(-depth // DEPTH)
+        for k in range(cuts):
+            a, b = k * depth // cuts, (k + 1) * depth // cuts
+            rows.append((taps_w[first] * pixel + a, b - a, first * channels + a, q0, q1, *tile_rows(q1 - q0)))
+    sizes = {n + more for row in rows for n in row[6:7] for more in ((0, 1) if row[7] else (0,))}
+    step = taps_h[1] - taps_h[0] if len(taps_h) > 1 else 1
+    taps = (len(taps_h), taps_h[0] if taps_h else 0, step, len(taps_w) * channels)
+    return Runs(np.array(rows, np.int64).reshape(-1, 8), frozenset(sizes), taps)
+
+
+def _valid(tap: int, stride: int, width: int, places: int) -> tuple[int, int]:
+    """The output places q with 0 <= q stride + tap < width."""
+    first = min(max(0, -(tap // stride)), places)
+    return first, max(first, min(places, (width - 1 - tap) // stride + 1))
+
+
+def panels(columns: int) -> list[tuple[int, int]]:
+    """Cut columns into panels: (first column, vectors): two each, one where no more is left."""
+    return [(j, 2 if columns - j > W else 1) for j in range(0, columns, 2 * W)]
+
+
+@jit(parallel=True)
+def pack_panels(matrix, row_step, column_step, rows, cut, packed):
+    """Lay out a matrix in panels filled up with zeros; `cut`: (first column, vectors, columns, place in packed)."""
+    for i in prange(cut.shape[0] * 8):
+        p = i // 8
+        first, vectors, width, to = cut[p, 0], cut[p, 1], cut[p, 2], packed + 4 * cut[p, 3]
+        for k in range(rows * (i % 8) // 8, rows * (i % 8 + 1) // 8):
+            for j in range(vectors * W):
+                x = np.float32(0)
+                if j < width:
+                    x = load_float(matrix, k * row_step + (first + j) * column_step)
+                store_float(to, k * vectors * W + j, x)
+
+
+@jit(parallel=True)
+def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, relu, y, scratch):
+    """Run the products of a plan over all rows and panels.
+
+    Args:
+        tiles: addresses of the tile functions.
+        x: input address, and steps (sample, row, pixel), height: an array of 5.
+        shape: (samples, output rows, output places, row stride, place stride, rows in a block).
+        taps: `Runs.taps`.
+        runs: `Runs.rows`.
+        cut: for each panel (first output channel, vectors, channels that are there, place in weights, input offset).
+        weights: address of the packed panels.
+        bias: address of the bias.
+        has_bias: whether there is one.
+        relu: whether negative results become 0.
+        y: output address, and steps (sample, row, pixel).
+        scratch: address of room for blocks of incomplete panels, and floats for each item.
+    """
+    samples, height_out, places, sh, sw, block = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
+    rows, count = samples * height_out, cut.shape[0]
+    blocks = (rows + block - 1) // block
+    for item in prange(blocks * count):
+        r0, panel = (item // count) * block, item % count
+        r1 = min(rows, r0 + block)
+        first, vectors, width = cut[panel, 0], cut[panel, 1], cut[panel, 2]
+        wide = vectors * W
+        whole = width == wide
+        room = scratch[0] + 4 * scratch[1] * item
+        pixel = y[3] if whole else wide
+        for row in range(r0, r1):
+            n, p = row // height_out, row % height_out
+            to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
+            for q in range(places):
+                for j in range(0, wide, W):
+                    start = broadcast(np.float32(0))
+                    if has_bias:
+                        start = load(bias, first + j)  # the bias is filled up to whole panels
+                    store(to + 4 * q * pixel, j, start)
+        for k in range(runs.shape[0]):
+            depth = runs[k, 1]
+            together = max(1, SUMMED // depth)  # kernel rows that are summed in registers
+            for tap in range(0, taps[0], together):
+                for row in range(r0, r1):
+                    n, p = row // height_out, row % height_out
+                    at = p * sh + taps[1] + tap * taps[2]
+                    skip = max(0, (taps[2] - 1 - at) // taps[2])  # kernel rows above the image
+                    last = min(min(together, taps[0] - tap), (x[4] - 1 - at + taps[2]) // taps[2])
+                    if skip >= last:
+                        continue
+                    a = x[0] + 4 * (n * x[1] + (at + skip * taps[2]) * x[2] + runs[k, 0] + cut[panel, 4])
+                    b = weights + 4 * (cut[panel, 3] + ((tap + skip) * taps[3] + runs[k, 2]) * wide)
+                    to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
+                    q = runs[k, 3]
+                    for t in range(runs[k, 5]):
+                        size = runs[k, 6] + (1 if t < runs[k, 7] else 0)
+                        call_address(
+                            tiles[vectors, size],
+                            (
+                                a + 4 * q * sw * x[3], sw * x[3], taps[2] * x[2], 1, b, taps[3] * wide, wide,
+                                to + 4 * q * pixel, pixel, last - skip, depth, 1,
+                            ),
+                        )  # fmt: skip
+                        q += size
+        if relu:
+            for row in range(r0, r1):
+                n, p = row // height_out, row % height_out
+                to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
+                for q in range(places):
+                    for j in range(0, wide, W):
+                        here = to + 4 * q * pixel
+                        store(here, j, maximum(load(here, j), broadcast(np.float32(0))))
+        if not whole:
+            for row in range(r0, r1):
+                n, p = row // height_out, row % height_out
+                to = y[0] + 4 * (n * y[1] + p * y[2] + first)
+                for q in range(places):
+                    for j in range(width):
+                        value = load_float(room, ((row - r0) * places + q) * wide + j)
+                        store_float(to, q * y[3] + j, value)
+
+
+def run_plan(
+    x: Image,
+    channels_at: list[int],
+    runs: Runs,
+    sh: int,
+    sw: int,
+    y: Image,
+    samples: int,
+    panels_of,
+    weights,
+    bias,
+    relu=False,
+):
+    """Call `correlate` with all that it needs."""
+    block = max(1, BLOCK // max(1, y.width))
+    rows = samples * y.height
+    # an even number of items keeps two threads busy to the end
+    block = max(1, min(block, -(-rows * len(panels_of) // 4)))
+    cut = np.array(
+        [(first, v, width, at, offset) for (first, v, width, at), offset in zip(panels_of, channels_at, strict=True)],
+        np.int64,
+    )
+    partial = any(width < v * W for _, v, width, _ in panels_of)
+    items = -(-rows // block) * len(panels_of)
+    per_item = block * y.width * 2 * W if partial else 0
+    room = np.empty(max(1, items * per_item), np.float32)
+    tiles = table(runs.sizes)
+    if bias is not None:
+        bias = np.concatenate([bias, np.zeros(2 * W, np.float32)])  # whole vectors are read
+    correlate(
+        tiles,
+        np.array([x.address, x.sample, x.row, x.pixel, x.height], np.int64),
+        np.array([samples, y.height, y.width, sh, sw, block], np.int64),
+        np.array(runs.taps, np.int64),
+        runs.rows,
+        cut,
+        address(weights),
+        address(bias) if bias is not None else 0,
+        bias is not None,
+        relu,
+        np.array([y.address, y.sample, y.row, y.pixel], np.int64),
+        np.array([address(room), per_item], np.int64),
+    )
+
+
+def packed(matrix: np.ndarray, groups: int) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
+    """Lay out (groups, depth, columns) for `correlate`: the panels, and (first, vectors, columns, place) of each."""
+    _, depth, columns = matrix.shape
+    cut, at = [], 0
+    for g in range(groups):
+        for j, v in panels(columns):
+            cut.append((g * columns + j, v, min(v * W, columns - j), at))
+            at += depth * v * W
+    out = np.empty(at, np.float32)
+    for g in range(groups):
+        part = [
+            (first - g * columns, v, width, at)
+            for first, v, width, at in cut
+            if g * columns <= first < (g + 1) * columns
+        ]
+        m = matrix[g]
+        pack_panels(address(m), m.strides[0] // 4, m.strides[1] // 4, depth, np.array(part, np.int64), address(out))
+    return out, cut
+
+
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """Return x (N, C, H, W) as (N, H, W, C) with the channels side by side; a copy only if they are not."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def image(x: np.ndarray) -> Image:
+    """Describe a contiguous channels-last array (N, H, W, C)."""
+    # not from x.strides: NumPy leaves the step of an axis of length 1 as it happens to be
+    _, height, width, channels = x.shape
+    return Image(address(x), height * width * channels, width * channels, channels, height, width, x)
+
+
+def out_size(size, kernel, stride, padding, dilation) -> tuple[int, ...]:
+    """Return the lengths of a convolution's result."""
+    cases = zip(size, kernel, stride, padding, dilation, strict=True)
+    return tuple((n + lo + hi - (k - 1) * d - 1) // s + 1 for n, k, s, (lo, hi), d in cases)
+
+
+def forward(x, w, stride, padding, dilation, groups, bias=None, relu=False):
+    """(N, C, H, W), (O, C/g, R, S) -> (N, O, P, Q) in channels-last memory."""
+    (sh, sw), (dh, dw), ((top, _), (left, _)) = stride, dilation, padding
+    out_channels, depth, kh, kw = w.shape
+    size = out_size(x.shape[2:], (kh, kw), stride, padding, dilation)
+    xs = channels_last(x)
+    y = np.empty((x.shape[0], *size, out_channels), np.float32)
+    taps_h = tuple(r * dh - top for r in range(kh))
+    taps_w = tuple(s * dw - left for s in range(kw))
+    runs = plan(taps_h, taps_w, sw, x.shape[3], size[1], depth, x.shape[1], depth < MERGE)
+    # (O, C/g, R, S) -> (g, R S C/g, O/g)
+    matrix = (
+        w.reshape(groups, out_channels // groups, depth, kh * kw)
+        .transpose(0, 3, 2, 1)
+        .reshape(groups, kh * kw * depth, -1)
+    )
+    weights, cut = packed(matrix, groups)
+    offsets = [first // (out_channels // groups) * depth for first, _, _, _ in cut]
+    run_plan(image(xs), offsets, runs, sh, sw, image(y), x.shape[0], cut, weights, bias, relu)
+    return y.transpose(0, 3, 1, 2)
+
+
+def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None):
+    """(N, O, P, Q), (O, C/g, R, S) -> (N, C, H, W): a convolution of gy for each phase of the stride."""
+    depth, out_per_group = w.shape[1], w.shape[0] // groups
+    gs = channels_last(gy)
+    gx = np.empty((gy.shape[0], *size, depth * groups), np.float32)
+    whole, source = image(gx), image(gs)
+    phases_h = [_phase(a, w.shape[2], stride[0], padding[0][0], dilation[0]) for a in range(min(stride[0], size[0]))]
+    phases_w = [_phase(b, w.shape[3], stride[1], padding[1][0], dilation[1]) for b in range(min(stride[1], size[1]))]
+    for a, (taps_h, places_h) in enumerate(phases_h):
+        for b, (taps_w, places_w) in enumerate(phases_w):
+            rows, columns = -(-(size[0] - a) // stride[0]), -(-(size[1] - b) // stride[1])
+            runs = plan(taps_h, taps_w, 1, gy.shape[3], columns, out_per_group, gy.shape[1], out_per_group < MERGE)
+            # (O, C/g, R, S) -> (g, R' S' O/g, C/g), with the kernel places of this phase
+            part = w[:, :, places_h][:, :, :, places_w].reshape(groups, out_per_group, depth, -1)
+            matrix = part.transpose(0, 3, 1, 2).reshape(groups, -1, depth)
+            weights, cut = packed(matrix, groups)
+            offsets = [first // depth * out_per_group for first, _, _, _ in cut]
+            begin = whole.address + 4 * (a * whole.row + b * whole.pixel)
+            to = Image(begin, whole.sample, whole.row * stride[0], whole.pixel * stride[1], rows, columns, gx)
+            run_plan(source, offsets, runs, 1, 1, to, gy.shape[0], cut, weights, bias)
+    return gx.transpose(0, 3, 1, 2)
+
+
+def forward_narrow(x, w, padding, dilation, bias=None):
+    """`forward` at stride 1 in one group for few output channels, which would leave most of a vector empty.
+
+    z[n, p, j, (s, o)] is a convolution with kernel columns of width 1 and S O channels, for all input columns j; then
+    y[n, o, p, q] = sum over s of z[n, p, q + s dilation, (s, o)].
+    """
+    (top, _), (left, _) = padding
+    out_channels, depth, kh, kw = w.shape
+    height, width = out_size(x.shape[2:], (kh, kw), (1, 1), padding, dilation)
+    reach = width + (kw - 1) * dilation[1]
+    z = np.empty((x.shape[0], height, reach, kw * out_channels), np.float32)
+    taps_h = tuple(r * dilation[0] - top for r in range(kh))
+    runs = plan(taps_h, (-left,), 1, x.shape[3], reach, depth, depth, False)
+    # (O, C, R, S) -> (1, R C, S O)
+    weights, cut = packed(w.transpose(2, 1, 3, 0).reshape(1, kh * depth, kw * out_channels), 1)
+    run_plan(image(channels_last(x)), [0] * len(cut), runs, 1, 1, image(z), x.shape[0], cut, weights, None)
+    y = np.empty((x.shape[0], height, width, out_channels), np.float32)
+    bias = np.zeros(out_channels, np.float32) if bias is None else np.ascontiguousarray(bias)
+    add_columns(address(z), x.shape[0] * height, reach, kw, dilation[1], out_channels, width, address(bias), address(y))
+    return y.transpose(0, 3, 1, 2)
+
+
+@jit(parallel=True)
+def add_columns(z, rows, reach, kw, step, columns, width, bias, y):
+    """y[row, q, o] = bias[o] + sum over s of z[row, q + s step, (s, o)]."""
+    for row in prange(rows):
+        for q in range(width):
+            for o in range(columns):
+                total = load_float(bias, o)
+                for s in range(kw):
+                    total += load_float(z, ((row * reach + q + s * step) * kw + s) * columns + o)
+                store_float(y, (row * width + q) * columns + o, total)
+
+
+@functools.lru_cache(maxsize=4096)
+def _phase(remainder: int, kernel: int, stride: int, lo: int, dilation: int) -> tuple[tuple[int, ...], list[int]]:
+    """For input places with this remainder: the places of gy that reach them, in order, and by which kernel place.
+
+    Input place i gets gy[j] w[k] for j stride + k dilation - lo = i.
+    """
+    taps = sorted(
+        ((remainder + lo - k * dilation) // stride, k)
+        for k in range(kernel)
+        if (remainder + lo - k * dilation) % stride == 0
+    )
+    return tuple(j for j, _ in taps), [k for _, k in taps]
+
+
+@jit(parallel=True)
+def accumulate(tiles, x, shape, taps, runs, cut, pieces, shared, gw):
+    """Add up the weight's gradient: for each panel of gy's channels and each piece of a run's depth, over all pixels.
+
+    Args:
+        tiles: addresses of the tile functions.
+        x: input address, steps (sample, row, pixel), height.
+        shape: (samples, output rows, row stride, place stride, output rows that are summed in registers).
+        taps: `Runs.taps`.
+        runs: `Runs.rows`.
+        cut: for each panel (address of its first pixel in gy, step of a sample, of a row, of a pixel, vectors, place in
+            gw, input offset).
+        pieces: (kernel row, run, first row of its depth, rows).
+        shared: (first piece, last + 1) that one thread takes: those that add to the same numbers, at least.
+        gw: address of the panels of the result, zeros before.
+    """
+    samples, height_out, sh, sw, together = shape[0], shape[1], shape[2], shape[3], shape[4]
+    for item in prange(cut.shape[0] * shared.shape[0]):
+        panel, share = item // shared.shape[0], item % shared.shape[0]
+        vectors = cut[panel, 4]
+        wide = vectors * W
+        for n in range(samples):
+            for begin in range(0, height_out, together):
+                for piece in range(shared[share, 0], shared[share, 1]):
+                    tap, k, offset, many = pieces[piece, 0], pieces[piece, 1], pieces[piece, 2], pieces[piece, 3]
+                    dr, q0, q1 = taps[1] + tap * taps[2], runs[k, 3], runs[k, 4]
+                    p0 = max(begin, (sh - 1 - dr) // sh)  # the output rows whose input row exists
+                    p1 = min(min(height_out, begin + together), (x[4] - 1 - dr + sh) // sh)
+                    if p0 >= p1:
+                        continue
+                    a = x[0] + 4 * (
+                        n * x[1] + (p0 * sh + dr) * x[2] + runs[k, 0] + offset + cut[panel, 6] + q0 * sw * x[3]
+                    )
+                    b = cut[panel, 0] + 4 * (n * cut[panel, 1] + p0 * cut[panel, 2] + q0 * cut[panel, 3])
+                    to = gw + 4 * (cut[panel, 5] + (tap * taps[3] + runs[k, 2] + offset) * wide)
+                    i = 0
+                    while i < many:
+                        size = min(ROWS, many - i)
+                        call_address(
+                            tiles[vectors, size],
+                            (
+                                a + 4 * i, 1, sh * x[2], sw * x[3], b, cut[panel, 2], cut[panel, 3],
+                                to + 4 * i * wide, wide, p1 - p0, q1 - q0, 1,
+                            ),
+                        )  # fmt: skip
+                        i += size
+
+
+PIECE = 8 * ROWS  # rows of the weight's gradient over which a block of pixels passes
+
+
+def weight_gradient(x, gy, kernel, stride, padding, dilation, groups):
+    """(N, C, H, W), (N, O, P, Q) -> (O, C/g, R, S)."""
+    (kh, kw), samples = kernel, x.shape[0]
+    out_per_group, depth = gy.shape[1] // groups, x.shape[1] // groups
+    xs, gs = channels_last(x), channels_last(gy)
+    source, over = image(xs), image(gs)
+    taps_h = tuple(r * dilation[0] - padding[0][0] for r in range(kh))
+    taps_w = tuple(s * dilation[1] - padding[1][0] for s in range(kw))
+    # Single pixels at the edges cost a whole tile here, so kernel rows are merged only where C fills no tile.
+    runs = plan(taps_h, taps_w, stride[1], x.shape[3], gy.shape[3], depth, x.shape[1], depth < ROWS)
+    total = kh * kw * depth
+    cut, keep, at = [], [], 0
+    for g in range(groups):
+        for j, v in panels(out_per_group):
+            first, width = g * out_per_group + j, min(v * W, out_per_group - j)
+            if width == v * W:
+                where = (over.address + 4 * first, over.sample, over.row, over.pixel)
+            else:  # a tile reads whole vectors: the last channels are copied to where there is room behind
+                filled = np.zeros((*gs.shape[:3], v * W), np.float32)
+                filled[..., :width] = gs[..., first : first + width]
+                keep.append(filled)
+                part = image(filled)
+                where = (part.address, part.sample, part.row, part.pixel)
+            cut.append((*where, v, at, g * depth))
+            at += total * v * W
+    gw = np.zeros(at, np.float32)
+    pieces = [
+        (r, k, i, min(PIECE, row[1] - i))
+        for r in range(kh)
+        for k, row in enumerate(runs.rows.tolist())
+        for i in range(0, row[1], PIECE)
+    ]
+    # Merged runs of a kernel row add to the same numbers; others are kept together as long as there is work for all.
+    alone = depth >= ROWS and len(cut) * kh < 8
+    same = list(range(len(pieces))) if alone else [r for r, *_ in pieces]
+    starts = [i for i in range(len(pieces)) if i == 0 or same[i] != same[i - 1]]
+    shared = list(zip(starts, [*starts[1:], len(pieces)], strict=False))  # no pieces, no starts
+    sizes = {min(ROWS, n) for *_, n in pieces} | {n % ROWS for *_, n in pieces} - {0}
+    accumulate(
+        table(sizes), np.array([source.address, source.sample, source.row, source.pixel, source.height], np.int64),
+        np.array([samples, gy.shape[2], *stride, max(1, SUMMED // gy.shape[3])], np.int64),
+        np.array(runs.taps, np.int64), runs.rows, np.array(cut, np.int64),
+        np.array(pieces, np.int64).reshape(-1, 4), np.array(shared, np.int64).reshape(-1, 2), address(gw),
+    )  # fmt: skip
+    out = np.empty((groups, out_per_group, depth, kh * kw), np.float32)
+    parts = iter(cut)
+    for g in range(groups):
+        for j, v in panels(out_per_group):
+            place, width = next(parts)[5], min(v * W, out_per_group - j)
+            block = gw[place : place + total * v * W].reshape(kh * kw, depth, v * W)[:, :, :width]
+            out[g, j : j + width] = block.transpose(2, 1, 0)
+    return out.reshape(-1, depth, kh, kw)
+
+
+def weight_gradient_narrow(x, gy, kernel, padding, dilation):
+    """`weight_gradient` at stride 1 in one group for few output channels: gy and x change places.
+
+    gw[o, c, k] = sum over n, p of x[n, c, p] gy[n, o, p + (K - 1 - k) dilation - lo'],  lo' = (K - 1) dilation - lo
+    """
+    swapped = tuple(((k - 1) * d - lo, 0) for k, d, (lo, _) in zip(kernel, dilation, padding, strict=True))
+    gw = weight_gradient(gy, x, kernel, (1, 1), swapped, dilation, 1)  # (C, O, R, S), the kernel read backwards
+    return np.ascontiguousarray(gw[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))

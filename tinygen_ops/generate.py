@@ -1,0 +1,114 @@
+"""Writes the parts of kernels that only differ in numbers: ``python -m tinygen_ops.generate``.
+
+Numba keeps compiled code on disk for functions that stand in a file, not for those made while a program runs. So
+these stand in files, and a test writes them again and compares.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from tinygen_ops.winograd import POINTS, matrices
+
+HERE = Path(__file__).parent
+LONGEST = 8  # rows of the largest tile: what the 32 registers of AVX-512 hold at two vectors a row, and then some
+
+TILES = '''"""Tiles of a matrix product, each compiled by itself. Written by generate.py; do not edit.
+
+c_ij = sum over m, k of a_imk b_mkj, or with `add` c_ij += that sum, for a few rows i and one or two vectors j:
+addresses, and steps in floats. The sum is made in registers and then added to c: a sum over many tiles is one of
+partial sums.
+"""
+
+from tinygen_ops.simd import W, tile_functions
+'''
+
+TILE = """
+
+_zeros_{v}_{r}, _add_outer_{v}_{r}, _store_{v}_{r}, _add_to_{v}_{r} = tile_functions({r}, {v})
+
+
+def tile_{v}_{r}(a, a_row, a_m, a_k, b, b_m, b_k, c, c_row, outer, depth, add):
+    tile = _zeros_{v}_{r}()
+    for m in range(outer):
+        left, right = a + 4 * m * a_m, b + 4 * m * b_m
+        for k in range(depth):
+            tile = _add_outer_{v}_{r}(tile, left + 4 * k * a_k, a_row, right + 4 * k * b_k, W)
+    if add:
+        _add_to_{v}_{r}(tile, c, c_row, W)
+    else:
+        _store_{v}_{r}(tile, c, c_row, W)
+"""
+
+
+def tiles() -> str:
+    """Return the source of tiles_generated.py."""
+    return TILES + "".join(TILE.format(v=v, r=r) for v in (1, 2) for r in range(1, LONGEST + 1))
+
+
+MAPS = '''"""Winograd's matrices as straight code on vectors. Written by generate.py; do not edit.
+
+Each function multiplies one matrix into columns of vectors: y_i = sum over k of M_ik x_k, x_k at x + 4 (k x_step + j),
+y_i at y + 4 (i y_step + j), j from 0 to `vectors` W. Their names say which matrix of which F(m, r), see winograd.py.
+"""
+
+import numpy as np
+
+from tinygen_ops.simd import W, broadcast, fmuladd, load, store
+'''
+
+
+def maps() -> str:
+    """Return the source of winograd_generated.py."""
+    parts = [MAPS]
+    for m, r in POINTS:
+        at, g, bt = matrices(m, r)
+        for name, matrix in (("bt", bt), ("at", at), ("a", transposed(at)), ("g", g), ("gt", transposed(g))):
+            parts.append("\n".join(_map(f"{name}_{m}_{r}", matrix)))
+    return "\n".join(parts) + "\n"
+
+
+def transposed(matrix: list[list[Fraction]]) -> list[list[Fraction]]:
+    """Rows and columns exchanged."""
+    return [list(column) for column in zip(*matrix, strict=True)]
+
+
+def _map(name: str, matrix: list[list[Fraction]]) -> Iterator[str]:
+    """Yield the lines of one function; +1 and -1 take no multiplication, equal factors one broadcast."""
+    factors = sorted({abs(c) for row in matrix for c in row if c and abs(c) != 1})
+    names = {c: f"c{i}" for i, c in enumerate(factors)}
+    names |= {-c: f"d{i}" for i, c in enumerate(factors)}
+    used = {c for row in matrix for c in row if c in names}
+    yield f"\n\ndef {name}(x, x_step, y, y_step, vectors):"
+    for c in sorted(used):
+        yield f"    {names[c]} = broadcast(np.float32({_exact(c)}))"
+    yield "    for j in range(0, vectors * W, W):"
+    for k in range(len(matrix[0])):
+        yield f"        x{k} = load(x, {k} * x_step + j)"
+    for i, row in enumerate(matrix):
+        yield f"        store(y, {i} * y_step + j, {_sum(row, names)})"
+
+
+def _sum(row: list[Fraction], names: dict[Fraction, str]) -> str:
+    """A sum of products as an expression: the terms with factor 1 first."""
+    terms = sorted(((c, k) for k, c in enumerate(row) if c), key=lambda term: (term[0] != 1, term[0] != -1, term[1]))
+    text = ""
+    for c, k in terms:
+        if not text:
+            text = f"x{k}" if c == 1 else f"{names[c]} * x{k}" if c != -1 else f"broadcast(np.float32(0)) - x{k}"
+        elif abs(c) == 1:
+            text = f"{text} {'+' if c > 0 else '-'} x{k}"
+        else:
+            text = f"fmuladd({names[c]}, x{k}, {text})"
+    return text or "broadcast(np.float32(0))"
+
+
+def _exact(c: Fraction) -> str:
+    return str(c.numerator) if c.denominator == 1 else f"{c.numerator} / {c.denominator}"
+
+
+FILES = {"tiles_generated.py": tiles, "winograd_generated.py": maps}
+
+if __name__ == "__main__":
+    for name, make in FILES.items():
+        (HERE / name).write_text(make(), encoding="utf-8")

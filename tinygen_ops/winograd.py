@@ -1,0 +1,67 @@
+"""The matrices of Winograd's convolution, in exact fractions: the kernels' generated code comes from here.
+
+F(m, r) computes m neighbouring outputs of a convolution with r kernel places from n = m + r - 1 inputs by n
+multiplications, where the sum itself takes m r:
+
+    y = A^T ((G w) * (B^T x))                x (n), w (r), y (m); * is element by element
+
+It is polynomial multiplication read backwards (Cook, Toom): two polynomials of m and r coefficients are known by
+their values at n points, and the product of these values is the product's value. Its transpose is the convolution
+above. Points: small numbers and their inverses, which keep the matrices' entries small; the last one is infinity.
+In two dimensions each matrix is applied along both axes.
+
+Sources: Winograd, Arithmetic complexity of computations, 1980; Lavin and Gray, Fast algorithms for convolutional
+neural networks, CVPR 2016 (with the points 0, +-1, +-2 for F(4, 3)).
+"""
+
+from fractions import Fraction
+
+__all__ = ["POINTS", "matrices"]
+
+Matrix = list[list[Fraction]]
+
+_HALF, _THIRD = Fraction(1, 2), Fraction(1, 3)
+POINTS: dict[tuple[int, int], list[Fraction | int]] = {
+    (2, 2): [0, 1],
+    (3, 2): [0, 1, -1],
+    (4, 2): [0, 1, -1, 2],
+    (2, 3): [0, 1, -1],
+    (4, 3): [0, 1, -1, 2, -2],
+    (2, 5): [0, 1, -1, _HALF, -2],
+    (4, 5): [0, 1, -1, 2, -2, _HALF, -_HALF],
+    (4, 7): [0, 1, -1, 2, -2, _HALF, -_HALF, 3, -_THIRD],
+}
+
+
+def matrices(m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
+    """Return A^T (m, n), G (n, r) and B^T (n, n) of F(m, r).
+
+    With points a_i, and L_i(t) the product of (t - a_q) over all other points q:
+    A^T_ji = a_i^j;  G_ik = a_i^k / L_i(a_i);  row i of B^T holds the coefficients of L_i. For the point at infinity:
+    the last unit vectors, and the coefficients of the product over all points. Row i of B^T is then divided by its
+    smallest entry, and row i of G multiplied by it.
+    """
+    points = [Fraction(p) for p in POINTS[m, r]]
+    n = m + r - 1
+    at = [[p**j for p in points] + [Fraction(int(j == m - 1))] for j in range(m)]
+    g, bt = [], []
+    for i, p in enumerate(points):
+        others = points[:i] + points[i + 1 :]
+        row = [*_product(others), Fraction(0)]
+        value = sum(c * p**k for k, c in enumerate(row))
+        scale = min(abs(c) for c in row if c)
+        bt.append([c / scale for c in row])
+        g.append([p**k / value * scale for k in range(r)])
+    bt.append(_product(points))
+    g.append([Fraction(int(k == r - 1)) for k in range(r)])
+    assert len(bt) == n
+    return at, g, bt
+
+
+def _product(roots: list[Fraction]) -> list[Fraction]:
+    """The coefficients of the product of (t - root), the constant one first."""
+    coefficients = [Fraction(1)]
+    for root in roots:
+        shifted, scaled = [Fraction(0), *coefficients], [*(-root * c for c in coefficients), Fraction(0)]
+        coefficients = [a + b for a, b in zip(shifted, scaled, strict=True)]
+    return coefficients
