@@ -17,6 +17,7 @@ Sums go in one order for every number of threads: results are equal bit for bit.
 
 import functools
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -115,17 +116,37 @@ def panels(columns: int) -> list[tuple[int, int]]:
 
 
 @jit(parallel=True)
-def pack_panels(matrix, row_step, column_step, rows, cut, packed):
-    """Lay out a matrix in panels filled up with zeros; `cut`: (first column, vectors, columns, place in packed)."""
-    for i in prange(cut.shape[0] * 8):
-        p = i // 8
-        first, vectors, width, to = cut[p, 0], cut[p, 1], cut[p, 2], packed + 4 * cut[p, 3]
-        for k in range(rows * (i % 8) // 8, rows * (i % 8 + 1) // 8):
-            for j in range(vectors * W):
-                x = np.float32(0)
-                if j < width:
-                    x = load_float(matrix, k * row_step + (first + j) * column_step)
-                store_float(to, k * vectors * W + j, x)
+def pack_panels(matrix, steps, sizes, cut, packed):
+    """Lay out weights in panels filled up with zeros, rows in the order (kernel row, kernel column, channel).
+
+    Args:
+        matrix: address of the weights.
+        steps: in floats (group, kernel row, kernel column, channel, column).
+        sizes: (kernel rows, kernel columns, channels).
+        cut: (group, first column, vectors, columns that are there, place in packed).
+        packed: address of the result.
+    """
+    rows, columns, depth = sizes[0], sizes[1], sizes[2]
+    blocks = (depth + 15) // 16  # of 16 channels: a cache line, where the kernel is 1 x 1
+    for i in prange(cut.shape[0] * blocks):
+        p, c0 = i // blocks, i % blocks * 16
+        c1, width, wide = min(depth, c0 + 16), cut[p, 3], cut[p, 2] * W
+        to = packed + 4 * cut[p, 4]
+        for j in range(wide):
+            at = cut[p, 0] * steps[0] + (cut[p, 1] + j) * steps[4]
+            for r in range(rows):
+                for s in range(columns):
+                    for c in range(c0, c1):
+                        x = np.float32(0)
+                        if j < width:
+                            x = load_float(matrix, at + r * steps[1] + s * steps[2] + c * steps[3])
+                        store_float(to, ((r * columns + s) * depth + c) * wide + j, x)
+
+
+def pack(matrix, cut, packed):
+    """Call `pack_panels` for weights (groups, R, S, depth, columns) of any strides."""
+    steps, sizes = (np.array(n, np.int64) for n in ([step // 4 for step in matrix.strides], matrix.shape[1:4]))
+    pack_panels(address(matrix), steps, sizes, np.array(cut, np.int64).reshape(-1, 5), address(packed))
 
 
 @jit(parallel=True)
@@ -254,24 +275,17 @@ def run_plan(
     )
 
 
-def packed(matrix: np.ndarray, groups: int) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
-    """Lay out (groups, depth, columns) for `correlate`: the panels, and (first, vectors, columns, place) of each."""
-    _, depth, columns = matrix.shape
+def packed(matrix: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
+    """Lay out (groups, R, S, depth, columns): the panels, and (first, vectors, columns, place) of each."""
+    groups, *sizes, columns = matrix.shape
     cut, at = [], 0
     for g in range(groups):
         for j, v in panels(columns):
-            cut.append((g * columns + j, v, min(v * W, columns - j), at))
-            at += depth * v * W
+            cut.append((g, j, v, min(v * W, columns - j), at))
+            at += math.prod(sizes) * v * W
     out = np.empty(at, np.float32)
-    for g in range(groups):
-        part = [
-            (first - g * columns, v, width, at)
-            for first, v, width, at in cut
-            if g * columns <= first < (g + 1) * columns
-        ]
-        m = matrix[g]
-        pack_panels(address(m), m.strides[0] // 4, m.strides[1] // 4, depth, np.array(part, np.int64), address(out))
-    return out, cut
+    pack(matrix, cut, out)
+    return out, [(g * columns + j, v, width, at) for g, j, v, width, at in cut]
 
 
 def channels_last(x: np.ndarray) -> np.ndarray:
@@ -302,13 +316,9 @@ def forward(x, w, stride, padding, dilation, groups, bias=None, relu=False):
     taps_h = tuple(r * dh - top for r in range(kh))
     taps_w = tuple(s * dw - left for s in range(kw))
     runs = plan(taps_h, taps_w, sw, x.shape[3], size[1], depth, x.shape[1], depth < MERGE)
-    # (O, C/g, R, S) -> (g, R S C/g, O/g)
-    matrix = (
-        w.reshape(groups, out_channels // groups, depth, kh * kw)
-        .transpose(0, 3, 2, 1)
-        .reshape(groups, kh * kw * depth, -1)
-    )
-    weights, cut = packed(matrix, groups)
+    # (O, C/g, R, S) -> (g, R, S, C/g, O/g)
+    matrix = w.reshape(groups, out_channels // groups, depth, kh, kw).transpose(0, 3, 4, 2, 1)
+    weights, cut = packed(matrix)
     offsets = [first // (out_channels // groups) * depth for first, _, _, _ in cut]
     run_plan(image(xs), offsets, runs, sh, sw, image(y), x.shape[0], cut, weights, bias, relu)
     return y.transpose(0, 3, 1, 2)
@@ -326,10 +336,10 @@ def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None):
         for b, (taps_w, places_w) in enumerate(phases_w):
             rows, columns = -(-(size[0] - a) // stride[0]), -(-(size[1] - b) // stride[1])
             runs = plan(taps_h, taps_w, 1, gy.shape[3], columns, out_per_group, gy.shape[1], out_per_group < MERGE)
-            # (O, C/g, R, S) -> (g, R' S' O/g, C/g), with the kernel places of this phase
-            part = w[:, :, places_h][:, :, :, places_w].reshape(groups, out_per_group, depth, -1)
-            matrix = part.transpose(0, 3, 1, 2).reshape(groups, -1, depth)
-            weights, cut = packed(matrix, groups)
+            # (O, C/g, R, S) -> (g, R', S', O/g, C/g), with the kernel places of this phase
+            part = w[:, :, _slice(places_h), _slice(places_w)]
+            matrix = part.reshape(groups, out_per_group, *part.shape[1:]).transpose(0, 3, 4, 1, 2)
+            weights, cut = packed(matrix)
             offsets = [first // depth * out_per_group for first, _, _, _ in cut]
             begin = whole.address + 4 * (a * whole.row + b * whole.pixel)
             to = Image(begin, whole.sample, whole.row * stride[0], whole.pixel * stride[1], rows, columns, gx)
@@ -350,8 +360,8 @@ def forward_narrow(x, w, padding, dilation, bias=None):
     z = np.empty((x.shape[0], height, reach, kw * out_channels), np.float32)
     taps_h = tuple(r * dilation[0] - top for r in range(kh))
     runs = plan(taps_h, (-left,), 1, x.shape[3], reach, depth, depth, False)
-    # (O, C, R, S) -> (1, R C, S O)
-    weights, cut = packed(w.transpose(2, 1, 3, 0).reshape(1, kh * depth, kw * out_channels), 1)
+    # (O, C, R, S) -> (1, R, 1, C, S O)
+    weights, cut = packed(w.transpose(2, 1, 3, 0).reshape(1, kh, 1, depth, kw * out_channels))
     run_plan(image(channels_last(x)), [0] * len(cut), runs, 1, 1, image(z), x.shape[0], cut, weights, None)
     y = np.empty((x.shape[0], height, width, out_channels), np.float32)
     bias = np.zeros(out_channels, np.float32) if bias is None else np.ascontiguousarray(bias)
@@ -383,6 +393,15 @@ def _phase(remainder: int, kernel: int, stride: int, lo: int, dilation: int) -> 
         if (remainder + lo - k * dilation) % stride == 0
     )
     return tuple(j for j, _ in taps), [k for _, k in taps]
+
+
+def _slice(places: list[int]) -> slice:
+    """The slice that takes equally spaced places."""
+    if not places:
+        return slice(0, 0)
+    step = places[1] - places[0] if len(places) > 1 else 1
+    stop = places[-1] + step
+    return slice(places[0], None if stop < 0 else stop, step)
 
 
 @jit(parallel=True)

@@ -18,7 +18,7 @@ from numba import get_num_threads, get_thread_id, prange
 
 from tinygen_ops import winograd_generated
 from tinygen_ops.compile import address, jit
-from tinygen_ops.direct_numba import channels_last, image, panels
+from tinygen_ops.direct_numba import channels_last, image, packed, panels
 from tinygen_ops.simd import W, broadcast, call_address, load, maximum, store
 from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
 
@@ -201,14 +201,14 @@ def multiply_back(
 
 
 @jit(parallel=True)
-def transform_weights(along_h, along_w, kh, kw, nh, nw, w, depth, columns, cut, packed, scratch):
-    """Write G w G^T for w [kernel place][channel][column] into panels of [place][channel][columns]."""
+def transform_weights(along_h, along_w, kh, kw, nh, nw, w, depth, cut, result, scratch):
+    """Write G w G^T for panels of w, [kernel place][channel][columns], into panels of [place][channel][columns]."""
     for c in prange(depth):
         room = scratch + 4 * get_thread_id() * nh * kw * CHUNK
         for panel in range(cut.shape[0]):
             wide = cut[panel, 1] * W
-            from_, to = w + 4 * (c * columns + cut[panel, 0]), packed + 4 * (cut[panel, 2] + c * wide)
-            place = depth * columns
+            from_ = w + 4 * (kh * kw * depth * cut[panel, 0] + c * wide)
+            to, place = result + 4 * (cut[panel, 2] + c * wide), depth * wide
             both_axes(
                 along_h,
                 along_w,
@@ -241,8 +241,8 @@ def weights_for(w: np.ndarray, mh: int, mw: int) -> np.ndarray:
     """Return the transformed weights of w (O, C, R, S), in panels."""
     out, depth, kh, kw = w.shape
     nh, nw = mh + kh - 1, mw + kw - 1
-    flat = np.ascontiguousarray(w.transpose(2, 3, 1, 0))  # (R, S, C, O)
-    packed = np.empty(nh * nw * depth * out, np.float32)
+    flat, _ = packed(w.transpose(2, 3, 1, 0)[None])  # panels of (R, S, C, columns)
+    result = np.empty(nh * nw * depth * out, np.float32)
     scratch = np.empty(get_num_threads() * nh * kw * CHUNK, np.float32)
     transform_weights(
         transform("g", mh, kh),
@@ -253,12 +253,11 @@ def weights_for(w: np.ndarray, mh: int, mw: int) -> np.ndarray:
         nw,
         address(flat),
         depth,
-        out,
         cut_of(out, depth, nh * nw),
-        address(packed),
+        address(result),
         address(scratch),
     )
-    return packed
+    return result
 
 
 def convolve(x, weights, out, kernel, padding, size, m, bias=None, relu=False):
