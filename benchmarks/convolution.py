@@ -1,6 +1,6 @@
 """Time the convolutions of the generators, forward and both gradients, against PyTorch where it is installed.
 
-    python benchmarks/convolution.py [--rounds 7] [--only VGG] [--what dW] [--threads 2]
+    python benchmarks/convolution.py [--rounds 7] [--only VGG] [--what dW] [--threads 2] [--write]
 
 Each shape runs as tinygen's CPU kernels, as PyTorch with contiguous and with channels-last arrays (the better of the
 two counts), or, without PyTorch, as the plain reference. All sides take turns within one process, with a pause before
@@ -12,12 +12,15 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
 import tinygen_ops as ops
+from tinygen.bench.machine import describe
+from tinygen.bench.peak import MultiplyAdds
 from tinygen_ops.convolution import conv_size, same_padding, transposed_same
 
 try:
@@ -25,6 +28,7 @@ try:
 except ImportError:
     torch = None
 
+RESULTS = Path(__file__).parent / "results" / "convolution.md"
 PAUSE, SLOT = 0.02, 0.03  # seconds
 Sides = dict[str, Callable[[], np.ndarray]]
 
@@ -200,20 +204,40 @@ def measure(sides: Sides, rounds: int) -> tuple[dict[str, list[float]], float]:
     return times, error
 
 
+def peak_gflops() -> float:
+    """The best of some rounds of multiply-adds that stay in registers, on all threads."""
+    peak, best = MultiplyAdds(), float("inf")
+    for _ in range(20):
+        begin = time.perf_counter()
+        peak.step()
+        best = min(best, time.perf_counter() - begin)
+    return peak.gflop / best
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="", help="a part of the layer's name")
     parser.add_argument("--threads", type=int, default=ops.machine().threads)
     parser.add_argument("--what", default="", help="forward, dX or dW only")
+    parser.add_argument("--write", action="store_true", help=f"write the table to {RESULTS.name} too")
     arguments = parser.parse_args()
     numba.set_num_threads(arguments.threads)
     if torch is not None:
         torch.set_grad_enabled(False)
         torch.set_num_threads(arguments.threads)
-    print("| layer | in | out | | tinygen ms (min) | other ms (min) | times as fast, medians / minima |", end="")
-    print(" GFLOP/s | difference |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    about, peak = describe(arguments.threads), peak_gflops()
+    lines = [
+        "# Convolutions: forward and both gradients", "",
+        f"{about['cpu']}, {about['threads']} threads; numpy {about['numpy']}, numba {about['numba']}, torch "
+        f"{about['torch']}; {about['date']}; {arguments.rounds} rounds. Peak of multiply-adds in registers: "
+        f"{peak:.0f} GFLOP/s.",
+        "GFLOP/s count the operations of the direct sum, so that Winograd may pass the peak.", "",
+        "| layer | in | out | | tinygen ms (min) | other ms (min) | times as fast, medians / minima "
+        "| GFLOP/s | of peak | difference |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    print("\n".join(lines))
     for layer in LAYERS:
         if arguments.only not in layer.name:
             continue
@@ -227,13 +251,16 @@ def main() -> None:
             ours, ours_least = middle.pop("tinygen"), least.pop("tinygen")
             best = min(middle, key=middle.get)
             size = "x".join(map(str, layer.size))
-            print(
+            rate = work / ours_least * 1e3
+            lines.append(
                 f"| {layer.name} | {layer.n} x {layer.c} @{size} | {layer.o} | {what} "
                 f"| {ours:.2f} ({ours_least:.2f}) | "
                 f"{best} {middle[best]:.2f} ({min(least.values()):.2f}) | {middle[best] / ours:.2f} / "
-                f"{min(least.values()) / ours_least:.2f} | {work / ours_least * 1e3:.0f} | {error:.0e} |",
-                flush=True,
+                f"{min(least.values()) / ours_least:.2f} | {rate:.0f} | {rate / peak:.2f} | {error:.0e} |"
             )
+            print(lines[-1], flush=True)
+    if arguments.write:
+        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Put the measured figures into README.md: ``python docs/figures.py`` after ``python benchmarks/text.py``.
 
-The tables between the two marks are made from ``benchmarks/results/*.json`` and from nothing else; a test fails where
-README.md says something else than the results.
+The tables between the two marks are made from ``benchmarks/results/text-*.json`` and from nothing else; a test fails
+where README.md says something else than the results.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def rows(report: dict[str, Any]) -> list[str]:
 def figures(folder: Path = ROOT / "benchmarks" / "results") -> str:
     """Return what belongs between the marks."""
     parts = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("text-*.json")):
         report = json.loads(path.read_text(encoding="utf-8"))
         machine = report["machine"]
         about = f"{machine['cpu']}, {machine['threads']} threads, PyTorch {machine['torch']}, {machine['date']}."

@@ -159,3 +159,18 @@ def test_wide_numbers():
     assert tg.allclose(tg.tensor([1.0]), tg.tensor([1.0 + 1e-6])) is True
     with pytest.raises(TypeError, match="`input` is float32, `other` float64"):
         tg.allclose(tg.ones(1), tg.ones(1).double())
+
+
+@pytest.mark.parametrize("high", [2.5, "tensor"])
+def test_a_bound_of_nan_makes_nan_and_passes_no_gradient(high):
+    x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = tg.clip(x, math.nan, tg.full((3,), 2.5) if high == "tensor" else high)
+    y.sum().backward()
+    assert y.isnan().all()
+    np.testing.assert_array_equal(x.grad.numpy(), 0)
+
+
+def test_numbers_without_axes_are_not_joined():
+    for tensors in ([tg.ones(2), tg.tensor(1.0)], [tg.tensor(1.0), tg.ones(2)], [tg.tensor(1.0)]):
+        with pytest.raises(ValueError, match="cat: shapes .* may differ in axis 0 only"):
+            tg.cat(tensors)

@@ -9,7 +9,7 @@ import numpy as np
 from tinygen.autograd import Add, Function, Node
 from tinygen.backend import promote
 from tinygen.ops._inputs import as_tensor, cast, common_shape, constant, pair, spread, zeros_like
-from tinygen.ops.comparison import greater, less, logical_or, not_equal
+from tinygen.ops.comparison import eq, greater, less, logical_or, not_equal
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
 
@@ -226,9 +226,9 @@ class Clip(Function):
         if x.dtype.kind == "f":
             outside = xp.zeros(x.shape, bool)
             if low is not None:
-                outside |= x < low
+                outside |= ~(x >= low)  # beside NaN nothing is inside
             if high is not None:
-                outside |= x > high
+                outside |= ~(x <= high)
             ctx.save(outside)
         y = x if low is None else xp.maximum(x, low)
         return y if high is None else xp.minimum(y, high)
@@ -575,6 +575,8 @@ def clip(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
                 beyond = outside(x, bound)
                 if isinstance(bound, Tensor):
                     beyond = logical_or(beyond, not_equal(bound, bound))  # NaN
+                elif bound != bound:
+                    beyond = eq(beyond, beyond)  # true everywhere, so that all becomes NaN
                 x = where(beyond, bound, x)
         return x
     dtype = x.dtype

@@ -63,7 +63,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         none = (*like.shape[:axis], 0, *like.shape[axis + 1 :])
         xs = [reshape(x, none) if x.shape == (0,) and not math.prod(none) else x for x in xs]
     rests = {x.shape[:axis] + x.shape[axis + 1 :] if x.ndim == like.ndim else x.shape for x in xs}
-    if len(rests) > 1 or not like.ndim:
+    if len(rests) > 1 or not all(x.ndim for x in xs):
         raise ValueError(f"cat: shapes {[x.shape for x in xs]} may differ in axis {dim} only (and need one)")
     dtype = functools.reduce(lambda d, x: promote(np.empty(1, d), x._data), xs[1:], xs[0].dtype)
     return Cat.apply(*[cast(x, dtype) for x in xs], axis=axis)
