@@ -127,7 +127,7 @@ def test_figures_are_made_of_results(tmp_path):
     other = {"name": "text train memory", "tinygen_ms": None, "torch_ms": None, "ratio": None, "peak_mb": 233.04}
     noisy = row | {"name": "import", "rounds": 9, "disturbed": 9}
     machine = {"cpu": "Some CPU", "threads": 2, "torch": "2.13.0", "date": "2026-01-01"}
-    (tmp_path / "a.json").write_text(json.dumps({"machine": machine, "rows": [row, noisy, other]}))
+    (tmp_path / "text-a.json").write_text(json.dumps({"machine": machine, "rows": [row, noisy, other]}))
     text = module.filled(f"x\n{module.BEGIN}old\n{module.END}y\n", module.figures(tmp_path))
     assert "| text: writing 400 characters | 1.5 ms | 7.5 ms | 0.20 |" in text
     assert "| 233 MB | | |" in text

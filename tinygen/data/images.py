@@ -323,7 +323,8 @@ _NAMED: dict[str, Callable[[str, Any, Report | None], ImageData]] = {
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here: NumPy leaves a damaged file open
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__

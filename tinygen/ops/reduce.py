@@ -217,7 +217,7 @@ def var(
     """
     x = as_tensor(input, "input")
     if x.dtype.kind != "f":
-        raise TypeError(f"`input` is {x.dtype}; variance and deviation need a floating tensor: use .float() first")
+        raise TypeError(f"`input`: variance needs a floating tensor, this one is {x.dtype}; use .float() first")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None:
