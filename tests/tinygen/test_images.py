@@ -100,7 +100,8 @@ def test_what_is_no_source(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "a.txt").write_text("x")
     for source, message in (
-        (tmp_path / "empty", "without pictures"), (tmp_path / "none", "neither a folder"), (tmp_path / "a.txt", "a file"),
+        (tmp_path / "empty", "without pictures"), (tmp_path / "none", "neither a folder"),
+        (tmp_path / "a.txt", "a file"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             load_images(source)
