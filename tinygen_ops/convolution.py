@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from tinygen_ops.arrays import array_module
+from tinygen_ops.rectify import rectify
 from tinygen_ops.registry import kernel
 
 __all__ = [
@@ -196,6 +197,7 @@ def conv_forward(
     dilation: Ints,
     groups: int = 1,
     bias: Array | None = None,
+    slope: float | None = None,
 ) -> Array:
     """Convolve: y[n, o, q] = bias[o] + sum over c, k of x[n, c, q stride + k dilation - lo] w[o, c, k].
 
@@ -207,6 +209,7 @@ def conv_forward(
         dilation: per axis.
         groups: divides C and O; output channels of a group see its input channels only.
         bias: (O,), of the dtype of x, or None.
+        slope: y goes through `rectify` with this slope at once, from 0 to 1; None: it stays as it is.
 
     Returns:
         (N, O, *OS) in the dtype of x; float16 is summed in float32. The Numba form's lies channels last in memory.
@@ -222,7 +225,7 @@ def conv_forward(
         columns = _columns(x[part], w.shape[2:], places, stride, padding, dilation, groups)
         z = xp.matmul(matrix, columns)  # (g, O/g, N OS)
         y[part] = z.reshape(w.shape[0], -1, *places).swapaxes(0, 1)  # (O, N, *OS) -> (N, O, *OS)
-    return _add_bias(y, bias)
+    return _finished(y, bias, slope)
 
 
 @kernel(numba="tinygen_ops.convolution_numba:conv_input_gradient", supports=_numba_can)
@@ -235,6 +238,7 @@ def conv_input_gradient(
     dilation: Ints,
     groups: int = 1,
     bias: Array | None = None,
+    slope: float | None = None,
 ) -> Array:
     """Carry a gradient back to the input of a convolution; by itself, the transposed convolution.
 
@@ -249,6 +253,7 @@ def conv_input_gradient(
         dilation: per axis.
         groups: divides C and O.
         bias: (C,), of the dtype of gy, or None.
+        slope: as `conv_forward`, of the result.
 
     Returns:
         (N, C, *S) in the dtype of gy; float16 is summed in float32. The Numba form's lies channels last in memory.
@@ -266,7 +271,7 @@ def conv_input_gradient(
         columns = columns.reshape(shape[1], *w.shape[2:], -1, *places)
         columns = xp.moveaxis(columns, len(size) + 1, 0)  # (C, *K, N, *OS) -> (N, C, *K, *OS)
         gx[part] = overlap_add(columns, size, stride, padding, dilation)
-    return _add_bias(gx, bias)
+    return _finished(gx, bias, slope)
 
 
 @kernel(numba="tinygen_ops.convolution_numba:conv_weight_gradient", supports=_numba_can)
@@ -319,12 +324,12 @@ def _by_group(a: Array, groups: int) -> Array:
     return a.reshape(groups, a.shape[0] // groups, math.prod(a.shape[1:]))
 
 
-def _add_bias(y: Array, bias: Array | None) -> Array:
-    """Add bias[o] to channel o of y, in place."""
+def _finished(y: Array, bias: Array | None, slope: float | None) -> Array:
+    """Add bias[o] to channel o of y, in place, and rectify."""
     if bias is not None:
         array_module(y, bias)  # both on one device
         y += bias.reshape(-1, *(1,) * (y.ndim - 2))
-    return y
+    return y if slope is None else rectify.reference(y, slope)
 
 
 def _accumulator(dtype: np.dtype) -> np.dtype:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tinygen_ops import direct_numba, winograd_numba
 from tinygen_ops.convolution import check
 from tinygen_ops.direct_numba import W
+from tinygen_ops.rectify import rectify
 from tinygen_ops.registry import mode
 from tinygen_ops.winograd import POINTS
 
@@ -77,41 +78,43 @@ def choose(
     return Choice("winograd", best, f"{least} products in place of {direct}")
 
 
-def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None):
+def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=None):
     """Convolve; arguments as the reference."""
     size = check(x.shape, w.shape, stride, padding, dilation, groups)
     if x.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
-        return conv_forward(x[:, :, None], w[:, :, None], stride, padding, dilation, groups, bias)[:, :, 0]
+        return conv_forward(x[:, :, None], w[:, :, None], stride, padding, dilation, groups, bias, slope)[:, :, 0]
     choice = choose(w.shape[1], w.shape[0], w.shape[2:], stride, dilation, groups, size, mode() == "exact")
     if choice.name == "direct":
-        return direct_numba.forward(x, w, stride, padding, dilation, groups, bias)
+        return direct_numba.forward(x, w, stride, padding, dilation, groups, bias, slope)
     if choice.name == "narrow":
-        return direct_numba.forward_narrow(x, w, padding, dilation, bias)
+        return _rectified(direct_numba.forward_narrow(x, w, padding, dilation, bias), slope)
     weights = winograd_numba.weights_for(w, *choice.m)
     corner = padding[0][0], padding[1][0]
-    return winograd_numba.convolve(x, weights, w.shape[0], w.shape[2:], corner, size, choice.m, bias)
+    y = winograd_numba.convolve(x, weights, w.shape[0], w.shape[2:], corner, size, choice.m, bias)
+    return _rectified(y, slope)
 
 
-def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None):
+def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None):
     """Carry a gradient to the input; arguments as the reference."""
     check((gy.shape[0], w.shape[1] * groups, *size), w.shape, stride, padding, dilation, groups, gy.shape)
     if gy.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
-        gx = conv_input_gradient(gy[:, :, None], w[:, :, None], (1, *size), stride, padding, dilation, groups, bias)
-        return gx[:, :, 0]
+        settings = (1, *size), stride, padding, dilation, groups, bias, slope
+        return conv_input_gradient(gy[:, :, None], w[:, :, None], *settings)[:, :, 0]
     choice = choose(w.shape[0], w.shape[1], w.shape[2:], stride, dilation, groups, size, mode() == "exact")
     if choice.name == "direct":
-        return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias)
+        return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope)
     # At stride 1 it is a convolution with the kernel read backwards and its two channel axes exchanged.
     turned, (kh, kw) = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), w.shape[2:]
     reach = zip((kh, kw), dilation, padding, size, gy.shape[2:], strict=True)
     around = tuple(((k - 1) * d - lo, n - q + lo) for k, d, (lo, _), n, q in reach)
     if choice.name == "narrow":
-        return direct_numba.forward_narrow(gy, turned, around, dilation, bias)
+        return _rectified(direct_numba.forward_narrow(gy, turned, around, dilation, bias), slope)
     weights = winograd_numba.weights_for(turned, *choice.m)
     corner = around[0][0], around[1][0]
-    return winograd_numba.convolve(gy, weights, w.shape[1], (kh, kw), corner, size, choice.m, bias)
+    gx = winograd_numba.convolve(gy, weights, w.shape[1], (kh, kw), corner, size, choice.m, bias)
+    return _rectified(gx, slope)
 
 
 def conv_weight_gradient(x, gy, kernel, stride, padding, dilation, groups=1):
@@ -128,6 +131,11 @@ def conv_weight_gradient(x, gy, kernel, stride, padding, dilation, groups=1):
     if choice.name == "narrow":
         return direct_numba.weight_gradient_narrow(x, gy, kernel, padding, dilation)
     return winograd_numba.weight_gradient(x, gy, kernel, (padding[0][0], padding[1][0]), choice.m)
+
+
+def _rectified(y, slope):
+    """The result of a way that has no rectifier of its own."""
+    return y if slope is None else rectify(y, slope)
 
 
 def _flat(stride, padding, dilation):

@@ -29,7 +29,7 @@ def _pays(a: Array, b: Array) -> bool | str:
     if any(stride % 4 for x in (a, b) for stride in x.strides):
         return "an operand is not aligned"
     (m, depth), n = a.shape, b.shape[1]
-    return True if m >= 32 and n >= 8 and m * n * depth > SINGLE_THREAD else "too small to pay"
+    return True if m * n * depth > SINGLE_THREAD else "too small to pay"
 
 
 @kernel(numba="tinygen_ops.matmul_numba:matmul", supports=_pays)

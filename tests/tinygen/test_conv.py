@@ -232,3 +232,61 @@ def test_layers_learn_a_known_kernel():
         loss.backward()
         optimizer.step()
     np.testing.assert_allclose(layer.weight.detach().numpy(), target.weight.detach().numpy(), atol=2e-3)
+
+
+# A rectifier that runs with the convolution ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(("channels", "kernel", "stride"), [(32, 3, 1), (32, 4, 2), (5, 3, 1)])
+def test_with_a_rectifier_it_is_both_in_turn(slope, transposed, channels, kernel, stride):
+    """In float32, where the kernels are that do both at once."""
+    tg.manual_seed(0)
+    convolve = F.conv_transpose2d if transposed else F.conv2d
+    settings = {"stride": stride, "padding": "same"}
+    x, w, b = tg.randn(2, channels, 12, 12), tg.randn(channels, channels, kernel, kernel), tg.randn(channels)
+    g = tg.randn(*convolve(x, w, b, **settings).shape)
+    found = []
+    for together in (True, False):
+        leaves = [tg.tensor(t.numpy().copy(), requires_grad=True) for t in (x, w, b)]
+        if together:
+            y = convolve(*leaves, **settings, negative_slope=slope)
+        else:
+            y = F.leaky_relu(convolve(*leaves, **settings), slope)
+        y.backward(g)
+        found.append([y.detach().numpy(), *(t.grad.numpy() for t in leaves)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max())
+
+
+def net(*layers):
+    tg.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 3), *layers).requires_grad_(False)
+
+
+def test_a_sequence_puts_convolution_and_rectifier_together():
+    x = tg.randn(2, 3, 9, 9)
+    for activation in (nn.ReLU(), nn.LeakyReLU(0.3)):
+        model = net(activation, nn.Flatten())
+        with tg.autograd.profile() as profile:
+            y = model(x)
+        assert "ReLU" not in str(profile)
+        np.testing.assert_array_equal(y.numpy(), activation(model[0](x)).flatten(1).numpy())
+
+
+@pytest.mark.parametrize("activation", [nn.LeakyReLU(-0.1), nn.LeakyReLU(2.0), nn.Tanh(), nn.Identity()])
+def test_other_layers_behind_it_run_by_themselves(activation):
+    model, x = net(activation), tg.randn(1, 3, 5, 5)
+    np.testing.assert_array_equal(model(x).numpy(), activation(model[0](x)).numpy())
+
+
+def test_hooks_between_the_two_see_what_they_should():
+    x, seen = tg.randn(1, 3, 5, 5), []
+    for k in (0, 1):
+        model = net(nn.ReLU())
+        model[k].register_forward_hook(lambda module, inputs, output: seen.append(output.numpy()))
+        model(x)
+    before, after = seen
+    assert before.min() < 0
+    np.testing.assert_array_equal(after, np.maximum(before, 0))

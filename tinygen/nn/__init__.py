@@ -2,6 +2,7 @@
 
 from tinygen.nn import functional, init, utils
 from tinygen.nn.activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from tinygen.nn.containers import ModuleList, Sequential
 from tinygen.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Fold, Unfold
 from tinygen.nn.layers import Dropout, Embedding, Flatten, Identity, Linear, Unflatten
 from tinygen.nn.loss import (
@@ -15,7 +16,7 @@ from tinygen.nn.loss import (
     NLLLoss,
     SmoothL1Loss,
 )
-from tinygen.nn.module import Module, ModuleList, Parameter, Sequential
+from tinygen.nn.module import Module, Parameter
 from tinygen.nn.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm
 from tinygen.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -31,6 +32,7 @@ from tinygen.nn.pooling import (
     Upsample,
 )
 from tinygen.nn.rnn import GRU, LSTM, GRUCell, LSTMCell
+from tinygen.nn.summary import summary
 
 __all__ = [
     "ELU",
@@ -91,5 +93,6 @@ __all__ = [
     "Upsample",
     "functional",
     "init",
+    "summary",
     "utils",
 ]

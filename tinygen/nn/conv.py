@@ -99,13 +99,13 @@ class _Conv(_Convolution):
         self._set_up(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode)
         self._draw((out_channels, in_channels // groups), bias, generator)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve."""
+    def forward(self, x: Tensor, *, negative_slope: float | None = None) -> Tensor:
+        """Convolve; ``negative_slope`` as the function takes it."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             x, padding = pad(x, self._border(x), mode=self.padding_mode), 0
         return type(self)._function(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups, negative_slope=negative_slope
         )
 
     def _border(self, x: Tensor) -> list[int]:
@@ -190,17 +190,21 @@ class _ConvTranspose(_Convolution):
         self.output_padding = per_axis(output_padding, "output_padding", self._axes, 0)
         self._draw((in_channels, out_channels // groups), bias, generator)
 
-    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, output_size: Sequence[int] | None = None, *, negative_slope: float | None = None
+    ) -> Tensor:
         """Convolve, transposed.
 
         Args:
             x: (N, C, *S) or (C, *S).
             output_size: the lengths of the result's spatial axes (or its whole shape), of the ``stride`` lengths that
                 would lead back to those of x; None: as ``output_padding`` says.
+            negative_slope: as the function takes it.
         """
         more = self.output_padding if output_size is None else self._more(x, output_size)
         return type(self)._function(
-            x, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation
+            x, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation,
+            negative_slope=negative_slope,
         )
 
     def _more(self, x: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:

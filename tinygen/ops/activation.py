@@ -16,6 +16,7 @@ from tinygen.ops.shape import transpose
 from tinygen.random import Generator, default_generator
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
+from tinygen_ops.rectify import rectify, rectify_gradient
 from tinygen_ops.softmax import log_softmax as log_softmax_kernel
 from tinygen_ops.softmax import softmax as softmax_kernel
 
@@ -24,36 +25,58 @@ class ReLU(Function):
     """y = max(x, 0);  dy/dx = 1 where x > 0, else 0.
 
     Derivation: y is x on the one side of 0 and constant on the other. At the kink itself any slope from 0 to 1 would
-    do; 0 is PyTorch's choice.
+    do; 0 is PyTorch's choice. y > 0 just where x > 0, so y is all that has to be kept.
     """
 
     @staticmethod
     def forward(ctx: Node, x: Any) -> Any:
-        ctx.save(x)
-        return array_module(x).maximum(x, 0)
+        y = rectify(x)
+        ctx.save(y)
+        return y
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> Tensor:
-        (x,) = ctx.saved
-        return where(x > 0, gy, 0.0)
+        (y,) = ctx.saved
+        return RectifierGradient.apply(gy, y, slope=0.0)
 
 
 class LeakyReLU(Function):
     """y = x where x > 0, else a x;  dy/dx = 1 where x > 0, else a.
 
-    Derivation: y = x s with a slope s that is constant on either side of 0, so dy/dx = s; at 0 it is a.
+    Derivation: y = x s with a slope s that is constant on either side of 0, so dy/dx = s; at 0 it is a. Unless a is
+    negative, y > 0 just where x > 0, so that y is kept and x can go.
     """
 
     @staticmethod
     def forward(ctx: Node, x: Any, a: float) -> Any:
-        slope = array_module(x).where(x > 0, 1, a).astype(x.dtype)
-        ctx.save(slope)
-        return x * slope
+        y = rectify(x, a)
+        ctx.a = a
+        ctx.save(y if a >= 0 else x)
+        return y
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> Tensor:
-        (slope,) = ctx.saved
-        return gy * slope
+        (sign,) = ctx.saved
+        return RectifierGradient.apply(gy, sign, slope=ctx.a)
+
+
+class RectifierGradient(Function):
+    """y = g where x > 0, else a g;  dy/dg = 1 where x > 0, else a.
+
+    Derivation: linear in g with the slopes of the rectifier, so the way back is the same map. In x it is constant but
+    for the jump at 0, so no gradient goes there.
+    """
+
+    @staticmethod
+    def forward(ctx: Node, g: Any, x: Any, slope: float) -> Any:
+        ctx.slope = slope
+        ctx.save(x)
+        return rectify_gradient(g, x, slope)
+
+    @staticmethod
+    def backward(ctx: Node, gy: Tensor) -> tuple:
+        (x,) = ctx.saved
+        return RectifierGradient.apply(gy, x, slope=ctx.slope), None
 
 
 class Softmax(Function):

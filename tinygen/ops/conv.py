@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from tinygen.autograd import Function, Node
-from tinygen.ops._inputs import as_tensor
-from tinygen.ops.reduce import sum_
-from tinygen.ops.shape import squeeze, unsqueeze
+from tinygen.ops._inputs import BroadcastTo, as_tensor
+from tinygen.ops.activation import RectifierGradient
+from tinygen.ops.shape import reshape, squeeze, unsqueeze
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
 from tinygen_ops.convolution import (
@@ -30,6 +30,7 @@ from tinygen_ops.convolution import (
     transposed_size,
     windows,
 )
+from tinygen_ops.rectify import channel_sums
 
 Ints = int | Sequence[int]
 _AXES = {1: "L", 2: "H, W"}
@@ -51,22 +52,24 @@ class Conv(Function):
         gb[o]     = sum over n,q of gy[n,o,q].
 
     Both are linear in each of their two arrays, with the same sum behind them, so their own gradients are among these
-    three ops again.
+    three ops again. With a ``slope``, y goes through the leaky rectifier before it leaves, and gy comes through it.
     """
 
     @staticmethod
-    def forward(ctx: Node, x: Any, w: Any, b: Any, **window: Any) -> Any:
-        ctx.save(x, w)
-        ctx.window = window
-        return conv_forward(x, w, bias=b, **window)
+    def forward(ctx: Node, x: Any, w: Any, b: Any, slope: float | None = None, **window: Any) -> Any:
+        y = conv_forward(x, w, bias=b, slope=slope, **window)
+        ctx.save(x, w, None if slope is None else y)
+        ctx.window, ctx.slope = window, slope
+        return y
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> tuple:
-        x, w = ctx.saved
+        x, w, y = ctx.saved
+        gy = gy if y is None else RectifierGradient.apply(gy, y, slope=ctx.slope)
         to_x, to_w, to_b = ctx.needs_input_grad
         gx = ConvInputGradient.apply(gy, w, None, size=x.shape[2:], **ctx.window) if to_x else None
         gw = ConvWeightGradient.apply(x, gy, kernel=w.shape[2:], **ctx.window) if to_w else None
-        return gx, gw, _bias_gradient(gy) if to_b else None
+        return gx, gw, ChannelSums.apply(gy) if to_b else None
 
 
 class ConvInputGradient(Function):
@@ -75,22 +78,26 @@ class ConvInputGradient(Function):
     Derivation: call v the gradient that arrives, of y's shape. x[n,o,q] was added to every y[n,c,p] of its window with
     the factor w[o,c,k]; collecting these is the convolution of v:  gx[n,o,q] = sum over c,k of v[n,c,p] w[o,c,k].
     w[o,c,k] was the factor of x[n,o,q] in y[n,c,p]:  gw[o,c,k] = sum over n,q of v[n,c,p] x[n,o,q], the weight
-    gradient of that convolution.
+    gradient of that convolution. ``slope`` as in Conv.
     """
 
     @staticmethod
-    def forward(ctx: Node, x: Any, w: Any, b: Any, size: tuple[int, ...], **window: Any) -> Any:
-        ctx.save(x, w)
-        ctx.window = window
-        return conv_input_gradient(x, w, size, bias=b, **window)
+    def forward(
+        ctx: Node, x: Any, w: Any, b: Any, size: tuple[int, ...], slope: float | None = None, **window: Any
+    ) -> Any:
+        y = conv_input_gradient(x, w, size, bias=b, slope=slope, **window)
+        ctx.save(x, w, None if slope is None else y)
+        ctx.window, ctx.slope = window, slope
+        return y
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> tuple:
-        x, w = ctx.saved
+        x, w, y = ctx.saved
+        gy = gy if y is None else RectifierGradient.apply(gy, y, slope=ctx.slope)
         to_x, to_w, to_b = ctx.needs_input_grad
         gx = Conv.apply(gy, w, None, **ctx.window) if to_x else None
         gw = ConvWeightGradient.apply(gy, x, kernel=w.shape[2:], **ctx.window) if to_w else None
-        return gx, gw, _bias_gradient(gy) if to_b else None
+        return gx, gw, ChannelSums.apply(gy) if to_b else None
 
 
 class ConvWeightGradient(Function):
@@ -152,8 +159,17 @@ class Fold(Function):
         return Unfold.apply(gy, **ctx.window)
 
 
-def _bias_gradient(gy: Tensor) -> Tensor:
-    return sum_(gy, (0, *range(2, gy.ndim)))  # (N, O, *OS) -> (O,)
+class ChannelSums(Function):
+    """y[c] = sum over n,p of x[n,c,p];  gx[n,c,p] = gy[c]: the bias' gradient."""
+
+    @staticmethod
+    def forward(ctx: Node, x: Any) -> Any:
+        ctx.shape = x.shape
+        return channel_sums(x)
+
+    @staticmethod
+    def backward(ctx: Node, gy: Tensor) -> Tensor:
+        return BroadcastTo.apply(reshape(gy, (1, -1, *(1,) * (len(ctx.shape) - 2))), shape=ctx.shape)
 
 
 def _places(size: Sequence[int], kernel: tuple[int, ...], **window: Any) -> tuple[int, ...]:
@@ -233,7 +249,15 @@ def _operands(
 
 
 def _convolve(
-    axes: int, input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    slope: float | None,
 ) -> Tensor:
     op = f"conv{axes}d"
     x, w, b, single = _operands(op, axes, input, weight, bias, groups, transposed=False)
@@ -243,7 +267,8 @@ def _convolve(
         both = tuple(map(same_padding, x.shape[2:], w.shape[2:], stride, dilation))
     else:
         both = tuple((p, p) for p in amount)
-    y = Conv.apply(x, w, b, stride=stride, padding=both, dilation=dilation, groups=int(groups))
+    window = {"stride": stride, "padding": both, "dilation": dilation, "groups": int(groups)}
+    y = Conv.apply(x, w, b, slope=_slope(op, slope), **window)
     return squeeze(y, 0) if single else y
 
 
@@ -257,6 +282,7 @@ def _convolve_transposed(
     output_padding: Any,
     groups: int,
     dilation: Any,
+    slope: float | None,
 ) -> Tensor:
     op = f"conv_transpose{axes}d"
     x, w, b, single = _operands(op, axes, input, weight, bias, groups, transposed=True)
@@ -274,10 +300,15 @@ def _convolve_transposed(
             )
         sizes = map(transposed_size, x.shape[2:], w.shape[2:], stride, amount, dilation, more)
     size, both = zip(*sizes, strict=True)
-    y = ConvInputGradient.apply(
-        x, w, b, size=size, stride=stride, padding=both, dilation=dilation, groups=int(groups)
-    )
+    window = {"stride": stride, "padding": both, "dilation": dilation, "groups": int(groups)}
+    y = ConvInputGradient.apply(x, w, b, size=size, slope=_slope(op, slope), **window)
     return squeeze(y, 0) if single else y
+
+
+def _slope(op: str, slope: float | None) -> float | None:
+    if slope is not None and not 0 <= slope <= 1:
+        raise ValueError(f"{op}: `negative_slope` is {slope!r}; it must lie between 0 and 1, or be None")
+    return slope
 
 
 # The public functions. ------------------------------------------------------------------------------------------------
@@ -291,6 +322,8 @@ def conv1d(
     padding: Ints | str = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
+    negative_slope: float | None = None,
 ) -> Tensor:
     """Slide a kernel along one axis (the cross-correlation, as in all of deep learning: the kernel is not turned).
 
@@ -305,6 +338,8 @@ def conv1d(
             odd zero stands at the end (as in Keras; PyTorch knows "same" for stride 1 only and agrees there).
         dilation: the step within the window, at least 1.
         groups: divides C and O; output channels of a group see the input channels of that group only.
+        negative_slope: from 0 to 1: y goes through :func:`leaky_relu` with this slope (0: :func:`relu`) on its way to
+            memory, which saves reading and writing it once more; None: it stays as it is. PyTorch has no such option.
 
     Returns:
         (N, O, OL) or (O, OL); OL = floor((L + 2 padding - (K - 1) dilation - 1) / stride) + 1.
@@ -315,7 +350,7 @@ def conv1d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), section 2.
     """
-    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups, negative_slope)
 
 
 def conv2d(
@@ -326,6 +361,8 @@ def conv2d(
     padding: Ints | str = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
+    negative_slope: float | None = None,
 ) -> Tensor:
     """Slide a kernel over pictures (the cross-correlation, as in all of deep learning: the kernel is not turned).
 
@@ -342,6 +379,8 @@ def conv2d(
             knows "same" for stride 1 only and agrees there).
         dilation: the step within the window, at least 1.
         groups: divides C and O; output channels of a group see the input channels of that group only.
+        negative_slope: from 0 to 1: y goes through :func:`leaky_relu` with this slope (0: :func:`relu`) on its way to
+            memory, which saves reading and writing it once more; None: it stays as it is. PyTorch has no such option.
 
     Returns:
         (N, O, OH, OW) or (O, OH, OW); OH = floor((H + 2 padding - (KH - 1) dilation - 1) / stride) + 1, OW likewise.
@@ -352,7 +391,7 @@ def conv2d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), section 2.
     """
-    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups, negative_slope)
 
 
 def conv_transpose1d(
@@ -364,6 +403,8 @@ def conv_transpose1d(
     output_padding: Ints = 0,
     groups: int = 1,
     dilation: Ints = 1,
+    *,
+    negative_slope: float | None = None,
 ) -> Tensor:
     """Put a kernel, times each number of the input, along one axis and add up: the adjoint of :func:`conv1d`.
 
@@ -380,6 +421,7 @@ def conv_transpose1d(
         output_padding: places added at the end, fewer than ``stride`` or ``dilation``.
         groups: divides C and O; output channels of a group see the input channels of that group only.
         dilation: the step within the window, at least 1.
+        negative_slope: as in :func:`conv2d`.
 
     Returns:
         (N, O, OL) or (O, OL); OL = (L - 1) stride - 2 padding + (K - 1) dilation + 1 + output_padding.
@@ -390,7 +432,9 @@ def conv_transpose1d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), section 4.
     """
-    return _convolve_transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve_transposed(
+        1, input, weight, bias, stride, padding, output_padding, groups, dilation, negative_slope
+    )
 
 
 def conv_transpose2d(
@@ -402,6 +446,8 @@ def conv_transpose2d(
     output_padding: Ints = 0,
     groups: int = 1,
     dilation: Ints = 1,
+    *,
+    negative_slope: float | None = None,
 ) -> Tensor:
     """Put a kernel, times each number of the input, onto a larger picture and add up: the adjoint of :func:`conv2d`.
 
@@ -420,6 +466,7 @@ def conv_transpose2d(
         output_padding: places added at the bottom and on the right, fewer than ``stride`` or ``dilation``.
         groups: divides C and O; output channels of a group see the input channels of that group only.
         dilation: the step within the window, at least 1.
+        negative_slope: as in :func:`conv2d`.
 
     Returns:
         (N, O, OH, OW) or (O, OH, OW); OH = (H - 1) stride - 2 padding + (KH - 1) dilation + 1 + output_padding, OW
@@ -431,7 +478,9 @@ def conv_transpose2d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), section 4.
     """
-    return _convolve_transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve_transposed(
+        2, input, weight, bias, stride, padding, output_padding, groups, dilation, negative_slope
+    )
 
 
 def _window(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:

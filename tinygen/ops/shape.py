@@ -11,6 +11,7 @@ from tinygen.autograd import Function, Node
 from tinygen.ops._inputs import BroadcastTo, SumTo, as_tensor, check_axes, check_axis
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
+from tinygen_ops.layout import contiguous as lay_out
 
 
 class Reshape(Function):
@@ -23,6 +24,8 @@ class Reshape(Function):
     @staticmethod
     def forward(ctx: Node, x: Any, shape: tuple[int, ...]) -> Any:
         ctx.shape = x.shape
+        if len(shape) == 2 < x.ndim and shape[0] == x.shape[0]:
+            x = lay_out(x)  # flattening what lies channels last is a copy in any case; this one takes all threads
         return x.reshape(shape)
 
     @staticmethod

@@ -26,6 +26,10 @@ def _each(value: Any, axes: int) -> tuple[int, ...]:
     return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
+def _leaky(x: Array, slope: float) -> Array:
+    return np.where(x > 0, x, slope * x)
+
+
 def _conv(
     x: Array,
     w: Array,
@@ -34,8 +38,11 @@ def _conv(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    negative_slope: float | None = None,
 ) -> Array:
     axes = w.ndim - 2
+    if negative_slope is not None:
+        return _leaky(_conv(x, w, b, stride, padding, dilation, groups), negative_slope)
     if x.ndim == axes + 1:
         return _conv(x[None], w, b, stride, padding, dilation, groups)[0]
     stride, dilation = _each(stride, axes), _each(dilation, axes)
@@ -75,8 +82,11 @@ def _conv_transpose(
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
+    negative_slope: float | None = None,
 ) -> Array:
     axes = w.ndim - 2
+    if negative_slope is not None:
+        return _leaky(_conv_transpose(x, w, b, stride, padding, output_padding, groups, dilation), negative_slope)
     if x.ndim == axes + 1:
         return _conv_transpose(x[None], w, b, stride, padding, output_padding, groups, dilation)[0]
     stride, dilation, more = _each(stride, axes), _each(dilation, axes), _each(output_padding, axes)
@@ -137,12 +147,21 @@ def _fold(
 # Samples --------------------------------------------------------------------------------------------------------------
 
 
+def _inputs(rng: np.random.Generator, shapes: tuple[Any, ...], rectified: bool) -> tuple[Array, ...]:
+    """Numbers from -1 to 1; before a rectifier such that each channel of the result stays on one side of 0."""
+    made = tuple(_any(rng, s) for s in shapes)
+    if rectified:
+        x, w, b = made
+        made = x * 0.02, w, np.where(np.arange(len(b)) % 2, -1.0, 1.0) * (np.abs(b) + 0.5)
+    return made
+
+
 def _calls(*calls: tuple[Any, ...]) -> Any:
     """Samples from (shapes of the inputs, settings[, does PyTorch mean the same?]); the first also with gaps."""
 
     def samples(rng: np.random.Generator) -> list[Sample]:
         made = [
-            Sample(tuple(_any(rng, s) for s in shapes), settings, against_torch=not rest)
+            Sample(_inputs(rng, shapes, "negative_slope" in settings), settings, against_torch=not rest)
             for shapes, settings, *rest in calls
         ]
         return [*made, Sample(made[0].inputs, made[0].settings, gaps=True)]
@@ -163,6 +182,7 @@ _CONV1D = _calls(
     (((2, 2, 5), (2, 2, 3)), {"padding": "valid", "stride": (3,)}),
     (((2, 2, 7), (2, 2, 4)), {"padding": "same", "stride": 2, "dilation": 2}, NOT_TORCH),
     (((1, 2, 5), (2, 2, 1)), {"padding": "same", "stride": 3}, NOT_TORCH),
+    (((2, 3, 6), (4, 3, 3), (4,)), {"negative_slope": 0.0}, NOT_TORCH),
     (((3, 8, 40), (16, 8, 5), (16,)), {"padding": 2}),
 )
 _CONV2D = _calls(
@@ -177,6 +197,8 @@ _CONV2D = _calls(
     (((1, 2, 2, 3), (2, 2, 2, 2)), {"padding": 3, "stride": 2}),
     (((2, 1, 6, 5), (2, 1, 3, 3), (2,)), {"padding": "same", "stride": 2}, NOT_TORCH),
     (((1, 2, 4, 6), (2, 1, 1, 3)), {"padding": "same", "stride": (3, 2), "dilation": 2, "groups": 2}, NOT_TORCH),
+    (((2, 2, 5, 4), (3, 2, 3, 2), (3,)), {"negative_slope": 0.3, "stride": 2}, NOT_TORCH),
+    (((3, 5, 4), (2, 3, 2, 2), (2,)), {"negative_slope": 0.0}, NOT_TORCH),
     (((2, 5, 9, 8), (7, 5, 3, 3), (7,)), {"padding": 1}),
 )
 _TRANSPOSE1D = _calls(
@@ -190,6 +212,7 @@ _TRANSPOSE1D = _calls(
     (((1, 2, 3), (2, 2, 2)), {"padding": "valid", "stride": 3}, NOT_TORCH),
     (((2, 2, 4), (2, 2, 3)), {"padding": "same", "stride": 2, "dilation": 2}, NOT_TORCH),
     (((1, 2, 3), (2, 3, 2), (3,)), {"padding": "same", "stride": 4}, NOT_TORCH),
+    (((2, 3, 4), (3, 4, 3), (4,)), {"negative_slope": 0.2}, NOT_TORCH),
     (((3, 8, 20), (8, 16, 4), (16,)), {"stride": 2, "padding": 1}),
 )
 _TRANSPOSE2D = _calls(
@@ -206,6 +229,8 @@ _TRANSPOSE2D = _calls(
     (((2, 1, 3, 2), (1, 2, 4, 4), (2,)), {"padding": "same", "stride": 2}, NOT_TORCH),
     (((1, 2, 2, 3), (2, 1, 1, 3)), {"padding": "same", "stride": (3, 2), "dilation": 2, "groups": 2}, NOT_TORCH),
     (((1, 2, 3, 3), (2, 1, 5, 5)), {"padding": 3}),
+    (((2, 2, 3, 4), (2, 3, 3, 2), (3,)), {"negative_slope": 0.0, "stride": 2}, NOT_TORCH),
+    (((1, 2, 2, 3), (2, 2, 4, 4), (2,)), {"negative_slope": 1.0, "stride": 2, "padding": "same"}, NOT_TORCH),
     (((2, 5, 5, 4), (5, 7, 5, 5), (7,)), {"padding": 2, "stride": 2, "output_padding": 1}),
 )
 _UNFOLD = _calls(
@@ -299,6 +324,7 @@ def _errors(axes: int, transposed: bool) -> tuple[ErrorCase, ...]:
         _case(call, ValueError, "`padding` is -1; numbers must be at least 0", padding=-1),
         _case(call, ValueError, "`padding` is 'full'; valid are numbers, 'same' and 'valid'", padding="full"),
         _case(call, TypeError, "`padding` is 0.5", padding=0.5),
+        _case(call, ValueError, f"{name}: `negative_slope` is 1.5; it must lie between 0 and 1", negative_slope=1.5),
         _case(
             call,
             TypeError,

@@ -1,0 +1,32 @@
+"""Channels last and back: the same numbers, whatever the lengths."""
+
+import numpy as np
+import pytest
+
+from tinygen_ops.layout import channels_last, contiguous
+
+
+@pytest.mark.parametrize("shape", [(2, 64, 33, 31), (1, 3, 200, 301), (5, 31, 999), (2, 1, 300, 200)], ids=str)
+def test_there_and_back(form, normal, shape):
+    x = normal(*shape)
+    last = channels_last(x)
+    assert last.flags.c_contiguous
+    np.testing.assert_array_equal(last, np.moveaxis(x, 1, -1))
+    lying_last = np.moveaxis(last, -1, 1)
+    first = contiguous(lying_last)
+    assert first.flags.c_contiguous
+    np.testing.assert_array_equal(first, x)
+
+
+def test_no_copy_where_it_lies_so(form, normal):
+    x = normal(2, 32, 40, 40)
+    assert np.shares_memory(contiguous(x), x)
+    assert np.shares_memory(channels_last(np.moveaxis(channels_last(x), -1, 1)), channels_last(x)) is False
+    y = np.moveaxis(channels_last(x), -1, 1)
+    assert np.shares_memory(channels_last(y), y)
+
+
+def test_views_with_gaps(form, normal):
+    x = normal(3, 40, 50, 60)[:, ::2, :, 1:]
+    np.testing.assert_array_equal(channels_last(x), np.moveaxis(x, 1, -1))
+    np.testing.assert_array_equal(contiguous(x), x)
