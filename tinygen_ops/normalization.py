@@ -3,15 +3,37 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from tinygen_ops.arrays import array_module
 from tinygen_ops.registry import kernel
 
-__all__ = ["norm_forward"]
+__all__ = ["norm_backward", "norm_forward"]
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
 
-@kernel()
+def _forward_pays(x: Array, weight: Array | None, bias: Array | None, axes: tuple[int, ...], eps: float) -> bool | str:
+    if weight is not None or bias is not None:
+        return "it does not scale"
+    return _pays(x, axes)
+
+
+def _backward_pays(gy: Array, y: Array, inv_std: Array, axes: tuple[int, ...]) -> bool | str:
+    return _pays(y, axes) if gy.dtype == y.dtype else "of two types"
+
+
+def _pays(x: Array, axes: tuple[int, ...]) -> bool | str:
+    if x.dtype != np.float32 or x.ndim < 3:
+        return "it is for float32 arrays (N, C, ...)"
+    if axes != (0, *range(2, x.ndim)):
+        return "it knows batch normalisation only"
+    if not np.moveaxis(x, 1, -1).flags.c_contiguous or x.shape[1] % 16:
+        return "it wants channels last in memory, a multiple of 16 of them"
+    return True if x.size >= 16_384 else "too small to pay"
+
+
+@kernel(numba="tinygen_ops.normalization_numba:norm_forward", supports=_forward_pays)
 def norm_forward(
     x: Array, weight: Array | None, bias: Array | None, axes: tuple[int, ...], eps: float
 ) -> tuple[Array, Array, Array]:
@@ -51,3 +73,21 @@ def norm_forward(
     if bias is not None:
         y += bias
     return y, rough + rest, inv_std
+
+
+@kernel(numba="tinygen_ops.normalization_numba:norm_backward", supports=_backward_pays)
+def norm_backward(gy: Array, y: Array, inv_std: Array, axes: tuple[int, ...]) -> Array:
+    """Carry a gradient back through the normalisation: gx = r (gy - mean(gy) - y mean(gy y)).
+
+    Args:
+        gy: gradient of y, of its shape.
+        y: what `norm_forward` returned, without weight and bias.
+        inv_std: r, likewise.
+        axes: the axes that the means are over.
+
+    Returns:
+        gx of the shape of y.
+    """
+    count = max(math.prod(y.shape[axis] for axis in axes), 1)
+    along = (gy * y).sum(axis=axes, keepdims=True) / count
+    return inv_std * (gy - gy.sum(axis=axes, keepdims=True) / count - y * along)

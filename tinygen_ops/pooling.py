@@ -31,6 +31,16 @@ __all__ = [
 Array = Any  # numpy.ndarray or cupy.ndarray
 
 
+def _numba_can(x: Array, *others: Any, **named: Any) -> bool | str:
+    """Whether the Numba form serves these arrays, and would be quicker."""
+    if x.dtype != np.float32:
+        return "it computes in float32 only"
+    over = named.get("over") or next(other for other in others if isinstance(other, tuple))
+    if len(over) > 2 or not 2 <= x.ndim <= len(over) + 2:
+        return "it knows one or two axes behind (N, C)"
+    return True if x.size >= 4096 else "too small to pay"
+
+
 class Windows(NamedTuple):
     """The windows along one axis: number o covers o * stride - padding + k * dilation for k below ``kernel``.
 
@@ -112,7 +122,7 @@ class AdaptiveWindows(NamedTuple):
             yield slice(None), np.minimum(starts + k, ends - 1)
 
 
-@kernel()
+@kernel(numba="tinygen_ops.pooling_numba:max_pool_forward", supports=_numba_can)
 def max_pool_forward(x: Array, over: tuple[Windows, ...]) -> tuple[Array, Array]:
     """Take the maximum of each window over the last axes.
 
@@ -174,7 +184,7 @@ def _selector(xp: Any, at: range | np.ndarray) -> Any:
     return slice(at.start, at.stop, at.step) if isinstance(at, range) else xp.asarray(at)
 
 
-@kernel()
+@kernel(numba="tinygen_ops.pooling_numba:max_pool_backward", supports=_numba_can)
 def max_pool_backward(gy: Array, indices: Array, over: tuple[Windows, ...]) -> Array:
     """Add the gradient of each window to the element that was its maximum: gx[indices_o] += gy_o.
 
@@ -196,7 +206,7 @@ def max_pool_backward(gy: Array, indices: Array, over: tuple[Windows, ...]) -> A
     return gx
 
 
-@kernel()
+@kernel(numba="tinygen_ops.pooling_numba:avg_pool_forward", supports=_numba_can)
 def avg_pool_forward(x: Array, over: tuple[Windows, ...], include_pad: bool, divisor: int | None) -> Array:
     """Take the mean of each window over the last axes.
 
@@ -221,7 +231,7 @@ def avg_pool_forward(x: Array, over: tuple[Windows, ...], include_pad: bool, div
     return (y / _divisors(y, over, include_pad, divisor)).astype(x.dtype, copy=False)
 
 
-@kernel()
+@kernel(numba="tinygen_ops.pooling_numba:avg_pool_backward", supports=_numba_can)
 def avg_pool_backward(gy: Array, over: tuple[Windows, ...], include_pad: bool, divisor: int | None) -> Array:
     """Add the gradient of each window, divided as its mean was, to all its elements: the adjoint of the forward.
 
@@ -254,12 +264,15 @@ def _wide(dtype: np.dtype) -> np.dtype:
 
 def _divisors(like: Array, over: tuple[Windows, ...], include_pad: bool, divisor: int | None) -> Any:
     """What each sum is divided by: a number, or an array (OH, OW) where windows differ."""
-    if divisor is not None:
-        return like.dtype.type(divisor)
-    counts = _counts(over, include_pad)
+    counts = divisors(over, include_pad, divisor)
     if (counts == counts.flat[0]).all():
         return like.dtype.type(counts.flat[0])
     return array_module(like).asarray(counts, dtype=like.dtype)
+
+
+def divisors(over: tuple[Windows, ...], include_pad: bool, divisor: int | None) -> np.ndarray:
+    """What the sum of each window is divided by, integers (OH, OW), or () where it is said for all."""
+    return np.asarray(divisor) if divisor is not None else _counts(over, include_pad)
 
 
 @lru_cache(maxsize=256)

@@ -8,11 +8,20 @@ import time
 import numpy as np
 import pytest
 
-from tinygen.bench import machine, measure, process, table, workloads
+from tinygen.bench import machine, measure, picture_workloads, process, table, workloads
 from tinygen.bench.process import Rounds, Slot, Worker, command_slot, environment, run_command, take_turns
 from tinygen.cli import main
 
 UNTIMED_BY_WORKERS = ("_text_start", "_import", "_text_memory")  # these rows run whole commands
+
+
+def test_steps_of_the_picture_generators_start_again_where_they_started():
+    """So that every slot of a comparison times the same steps; the GAN's step is too long for a test."""
+    job = picture_workloads.VAETraining(picture_workloads.vae_arrays(4))
+    losses = job.evidence()
+    assert losses[0] == pytest.approx(math.log(2), abs=0.01)  # at the start every pixel has a probability near 1/2
+    assert losses == sorted(losses, reverse=True)
+    assert job.evidence() == losses
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +77,8 @@ def test_names_choose_rows_by_their_beginning():
     assert measure.chosen([]) == list(measure.ROWS)
     assert measure.chosen(["text"]) == [name for name in measure.ROWS if name.startswith("text ")]
     assert measure.chosen(["import", "text sample"]) == ["text sample", "import"]
-    with pytest.raises(ValueError, match=r"is 'tex'; valid are text, import, ops, kernels, or a row: text train"):
+    valid = "text, vae, gan, import, ops, kernels, or a row: text train"
+    with pytest.raises(ValueError, match=f"is 'tex'; valid are {valid}"):
         measure.chosen(["text", "tex"])
 
 
@@ -77,6 +87,10 @@ def test_dense_work_of_a_step_is_what_the_sizes_say():
     lstm = 60 * 128 * 512
     assert measure.training_gflop() == pytest.approx(2e-9 * (3 * lstm * 128 + 2 * lstm * 57 + 3 * 128 * 128 * 57))
     assert measure.training_gflop() == pytest.approx(3.92, abs=0.01)
+    # the figures of the chapter's networks, added up layer by layer by somebody else
+    assert picture_workloads.vae_gflop(16) == pytest.approx(2.2, abs=0.05)
+    assert picture_workloads.vae_gflop(128) == pytest.approx(17.3, abs=0.05)
+    assert picture_workloads.gan_gflop() == pytest.approx(640, abs=1)
     assert measure.sampling_gflop() == pytest.approx(2e-9 * (460 * 65536 + 400 * 7296))
 
 
@@ -86,7 +100,7 @@ def test_dense_work_of_a_step_is_what_the_sizes_say():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nonsense"], "`workload` is 'nonsense'; valid are text, import, ops, kernels"),
+        (["nonsense"], "`workload` is 'nonsense'; valid are text, vae, gan, import, ops, kernels"),
         (["--against", "keras"], "`against` is 'keras'; valid is torch"),
         (["--threads", "0"], "`threads` is 0; it must be at least 1"),
         (["--rounds", "0"], "`rounds` is 0; it must be at least 1"),

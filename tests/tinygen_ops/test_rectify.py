@@ -1,4 +1,4 @@
-"""The rectifiers and the sums over channels: against their definitions, in every layout, with the numbers at the edge."""
+"""The rectifiers and the sums over channels: against their definitions, in every layout, numbers at the edge too."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygen.bench import machine, workloads
+from tinygen.bench import machine, picture_workloads, workloads
 from tinygen.bench.process import Slot, Worker, command_slot, environment, run_command, take_turns
 from tinygen.data.download import cached
 from tinygen.data.text import load_text
@@ -161,6 +161,16 @@ def _text_sample(session: Session, name: str) -> dict[str, Any]:
     return row | {"characters_per_second": workloads.LENGTH / row["tinygen_ms"] * 1e3}
 
 
+def _vae_train(session: Session, name: str) -> dict[str, Any]:
+    batch = int(name.split()[-1])
+    arrays = session.file(f"vae-{batch}", partial(picture_workloads.vae_arrays, batch))
+    return _in_turn(session, name, arrays, picture_workloads.vae_gflop(batch))
+
+
+def _gan_step(session: Session, name: str) -> dict[str, Any]:
+    return _in_turn(session, name, session.file("gan", picture_workloads.gan_arrays), picture_workloads.gan_gflop())
+
+
 def _text_train_reference(session: Session, name: str) -> dict[str, Any]:
     return _against_reference(session, name, session.file("text", workloads.text_arrays))
 
@@ -249,6 +259,9 @@ ROWS: dict[str, Callable[[Session, str], dict[str, Any]]] = {
     "text train memory": _text_memory,
     "text sample": _text_sample,
     "text start": _text_start,
+    "vae train batch 16": _vae_train,
+    "vae train batch 128": _vae_train,
+    "gan step": _gan_step,
     "import": _import,
     "ops add 10x10 forward+backward": _small_op,
     **{f"kernels {name}": _kernel for name in workloads.KERNELS},

@@ -237,6 +237,142 @@ class SmallAdd:
         return [self.x.grad.sum().item(), self.y.grad.sum().item()]
 
 
+def _padded(x: torch.Tensor) -> torch.Tensor:
+    """A row and a column of zeros at the end: Keras' "same" at stride 2 on an even length."""
+    return F.pad(x, (0, 1, 0, 1))
+
+
+class ChapterVAE(nn.Module):
+    """The variational autoencoder of the chapter; its layers by tinygen's names."""
+
+    def __init__(self, rectify: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 32, 3, padding=1), rectify(), nn.Conv2d(32, 64, 3, 2), rectify(),
+            nn.Conv2d(64, 64, 3, padding=1), rectify(), nn.Conv2d(64, 64, 3, padding=1), rectify(),
+            nn.Flatten(), nn.Linear(12544, 32), rectify(),
+        )
+        self.mean, self.log_var = nn.Linear(32, 2), nn.Linear(32, 2)
+        self.decoder = nn.Sequential(
+            nn.Linear(2, 12544), rectify(), nn.Unflatten(1, (64, 14, 14)), nn.ConvTranspose2d(64, 32, 3, 2), rectify(),
+            nn.Conv2d(32, 1, 3, padding=1),
+        )
+
+    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scores of the pixels, means and log-variances."""
+        hidden = self.encoder[2:](_padded(self.encoder[:2](x)))
+        m, v = self.mean(hidden), self.log_var(hidden)
+        z = self.decoder[:4](m + v.exp() * noise)
+        return self.decoder[4:](z[:, :, :28, :28]), m, v
+
+
+class VAETraining:
+    """One training step of the chapter's variational autoencoder."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], layout: torch.memory_format, foreach: bool) -> None:
+        self.weights = {k[4:]: torch.from_numpy(v) for k, v in arrays.items() if k.startswith("vae.")}
+        self.net = ChapterVAE(lambda: nn.ReLU(inplace=True)).to(memory_format=layout)
+        self.x = torch.from_numpy(arrays["x"]).to(memory_format=layout)
+        self.noise, self.foreach = torch.from_numpy(arrays["noise"]), foreach
+        self.reset()
+
+    def reset(self, share: float = 1.0) -> None:
+        """Go back to the starting weights and a fresh optimiser."""
+        self.net.load_state_dict(self.weights)
+        self.optimizer = torch.optim.RMSprop(
+            self.net.parameters(), lr=0.001 * share, alpha=0.9, eps=1e-7, foreach=self.foreach
+        )
+
+    def step(self) -> float:
+        """One step; its loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        scores, m, v = self.net(self.x, self.noise)
+        kl = 5e-4 * (m * m + v.exp() - 1 - v).mean()
+        loss = F.binary_cross_entropy_with_logits(scores, self.x) + kl
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def evidence(self) -> list[float]:
+        """The losses of the first ten steps, with a tenth of the learning rate."""
+        self.reset(0.1)
+        return [self.step() for _ in range(10)]
+
+
+def _chapter_gan() -> tuple[nn.Sequential, nn.Sequential]:
+    """The two networks of the chapter; their layers by tinygen's numbers."""
+
+    def lrelu() -> nn.Module:
+        return nn.LeakyReLU(0.3, inplace=True)
+
+    generator = nn.Sequential(
+        nn.Linear(32, 128 * 256), lrelu(), nn.Unflatten(1, (128, 16, 16)), nn.Conv2d(128, 256, 5, padding=2), lrelu(),
+        nn.ConvTranspose2d(256, 256, 4, 2, 1), lrelu(), nn.Conv2d(256, 256, 5, padding=2), lrelu(),
+        nn.Conv2d(256, 256, 5, padding=2), lrelu(), nn.Conv2d(256, 3, 7, padding=3), nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(3, 128, 3), lrelu(), nn.Conv2d(128, 128, 4, 2), lrelu(), nn.Conv2d(128, 128, 4, 2), lrelu(),
+        nn.Conv2d(128, 128, 4, 2), lrelu(), nn.Flatten(), nn.Dropout(0.0), nn.Linear(512, 1),
+    )
+    return generator, discriminator
+
+
+class GANStep:
+    """One step of the chapter's DCGAN: the discriminator on 40 pictures, the generator on 20."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], layout: torch.memory_format, foreach: bool) -> None:
+        self.arrays = {k: torch.from_numpy(v) for k, v in arrays.items()}
+        self.generator, self.discriminator = (net.to(memory_format=layout) for net in _chapter_gan())
+        self.real, self.foreach = self.arrays["real"].to(memory_format=layout), foreach
+        n = len(self.real)
+        self.targets = torch.cat([torch.ones(n), torch.zeros(n)]) + self.arrays["labels"]
+        self.reset()
+
+    def reset(self, share: float = 1.0) -> None:
+        """Go back to the starting weights and fresh optimisers."""
+        self.optimizers = []
+        for kind, lr in (("generator", 4e-4), ("discriminator", 8e-4)):
+            net = getattr(self, kind)
+            net.load_state_dict({k[len(kind) + 1 :]: v for k, v in self.arrays.items() if k.startswith(f"{kind}.")})
+            self.optimizers.append(
+                torch.optim.RMSprop(net.parameters(), lr=lr * share, alpha=0.9, eps=1e-7, foreach=self.foreach)
+            )
+
+    def _update(self, net: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_value_(net.parameters(), 1.0)
+        optimizer.step()
+
+    def step(self) -> list[float]:
+        """One step; its two losses."""
+        with torch.no_grad():
+            both = torch.cat([self.generator(self.arrays["z_d"]), self.real])
+        d_loss = F.binary_cross_entropy_with_logits(self.discriminator(both)[:, 0], self.targets)
+        self._update(self.discriminator, self.optimizers[1], d_loss)
+        self.discriminator.requires_grad_(False)
+        scores = self.discriminator(self.generator(self.arrays["z_g"]))[:, 0]
+        g_loss = F.binary_cross_entropy_with_logits(scores, torch.zeros(len(scores)))
+        self._update(self.generator, self.optimizers[0], g_loss)
+        self.discriminator.requires_grad_(True)
+        return [d_loss.item(), g_loss.item()]
+
+    def evidence(self) -> list[float]:
+        """The losses of the first three steps, with a tenth of the learning rates."""
+        self.reset(0.1)
+        return [loss for _ in range(3) for loss in self.step()]
+
+
+def _picture_forms(job: type) -> dict[str, Callable]:
+    layouts = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+    return {
+        f"{name}, RMSprop {'foreach' if foreach else 'for-loop'}":
+            lambda arrays, layout=layout, foreach=foreach: job(arrays, layout, foreach)
+        for name, layout in layouts.items()
+        for foreach in (False, True)
+    }
+
+
 def _windows(batch_first: bool) -> Callable[[int, int], nn.Module]:
     return lambda vocabulary, units: WindowLSTM(vocabulary, units, batch_first)
 
@@ -274,6 +410,9 @@ WORKLOADS: dict[str, dict[str, Callable]] = {
             arrays, torch.jit.script(_gumbel_loop), looped=True, gumbel=True
         ),
     },
+    "vae train batch 16": _picture_forms(VAETraining),
+    "vae train batch 128": _picture_forms(VAETraining),
+    "gan step": _picture_forms(GANStep),
     "ops add 10x10 forward+backward": {"eager": SmallAdd},
 }
 

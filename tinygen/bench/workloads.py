@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygen.bench.picture_workloads import GANStep, VAETraining
 from tinygen.generators import text
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
@@ -223,6 +224,9 @@ WORKLOADS: dict[str, dict[str, Callable[[dict[str, np.ndarray]], Any]]] = {
     "text train batch 128": {"tinygen": TextTraining},
     "text train reference kernels": {"tinygen": TextTraining},
     "text sample": {"tinygen": TextSampling},
+    "vae train batch 16": {"tinygen": VAETraining},
+    "vae train batch 128": {"tinygen": VAETraining},
+    "gan step": {"tinygen": GANStep},
     "ops add 10x10 forward+backward": {"tinygen": SmallAdd},
     "peak": {"tinygen": _peak},
     **{f"kernels {name}": {"tinygen": build} for name, build in KERNELS.items()},

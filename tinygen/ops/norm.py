@@ -17,7 +17,7 @@ from tinygen.ops.shape import broadcast_to, reshape
 from tinygen.tensor import Tensor
 from tinygen.writes import written
 from tinygen_ops.arrays import array_module
-from tinygen_ops.normalization import norm_forward
+from tinygen_ops.normalization import norm_backward, norm_forward
 
 
 class Normalize(Function):
@@ -46,6 +46,8 @@ class Normalize(Function):
     @staticmethod
     def backward(ctx: Node, gy: Tensor | None, gm: Tensor | None, gr: Tensor | None) -> Tensor:
         y, r = ctx.saved
+        if gm is None and gr is None and not mode.recording:
+            return Tensor(norm_backward(gy._data, y._data, r._data, ctx.axes))
 
         def mean(g: Tensor) -> Tensor:
             return sum_(g, ctx.axes, keepdim=True) / ctx.count
