@@ -54,7 +54,7 @@ def _slope(module: Module, following: Module | None) -> float | None:
         return None
     if type(following) is ReLU:
         slope = 0.0
-    elif type(following) is LeakyReLU and 0 <= following.negative_slope <= 1:
+    elif type(following) is LeakyReLU and 0 < following.negative_slope <= 1:
         slope = following.negative_slope
     else:
         return None

@@ -49,7 +49,7 @@ class LeakyReLU(Function):
 
     @staticmethod
     def forward(ctx: Node, x: Any, a: float) -> Any:
-        y = rectify(x, a)
+        y = rectify(x, a) if a else array_module(x).where(x > 0, x, x * a)  # 0 times -inf is NaN, as in PyTorch
         ctx.a = a
         ctx.save(y if a >= 0 else x)
         return y
