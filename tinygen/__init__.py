@@ -126,7 +126,7 @@ from tinygen.random import Generator, manual_seed
 from tinygen.tensor import Tensor
 from tinygen.version import __version__
 
-_SUBMODULES = {"nn", "optim", "testing", "data", "io", "generators", "run"}  # loaded when first touched
+_SUBMODULES = {"nn", "optim", "testing", "data", "io", "models", "generators", "run"}  # loaded when first touched
 
 
 def __getattr__(name: str) -> Any:

@@ -18,11 +18,12 @@ class Remote:
     Attributes:
         path: where it lies in the cache.
         url: where its publisher keeps it.
-        sha256: what it must hash to.
+        sha256: what it must hash to; "" where only ``md5`` is known.
         size: its bytes.
         text: what it is, in a line.
         members: for a tar archive, what is unpacked from it: each file's place in the cache, which is also its name in
             the archive, and its bytes. The archive itself is not kept.
+        md5: what it must hash to where its publisher says no more than that.
     """
 
     path: str
@@ -31,6 +32,12 @@ class Remote:
     size: int
     text: str
     members: tuple[tuple[str, int], ...] = ()
+    md5: str = ""
+
+    @property
+    def known_hash(self) -> tuple[str, str]:
+        """(name of the algorithm, what the file must hash to)."""
+        return ("sha256", self.sha256) if self.sha256 else ("md5", self.md5)
 
 
 DATASETS: dict[str, tuple[Remote, ...]] = {
@@ -101,8 +108,8 @@ def cache_dir() -> Path:
     return Path(pooch.os_cache("tinygen"))
 
 
-def _hash(path: Path) -> str:
-    digest = hashlib.sha256()
+def _hash(path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
@@ -122,15 +129,17 @@ def cached(name: str) -> list[bool]:
 
     A file must have the right hash; what was unpacked from an archive, whose hash was right, the right size.
     """
-    return [_is_here(remote) for remote in DATASETS[name]]
+    return [is_here(remote) for remote in DATASETS[name]]
 
 
-def _is_here(remote: Remote) -> bool:
+def is_here(remote: Remote) -> bool:
+    """Return whether the cache holds a file, or what was unpacked from it, as it must be."""
     if remote.members:
         files = [(cache_dir() / path, size) for path, size in remote.members]
         return all(path.is_file() and path.stat().st_size == size for path, size in files)
     path = cache_dir() / remote.path
-    return path.is_file() and _hash(path) == remote.sha256
+    algorithm, known = remote.known_hash
+    return path.is_file() and _hash(path, algorithm) == known
 
 
 def find(name: str, report: Callable[[str], None] | None = None) -> list[Path]:
@@ -146,19 +155,33 @@ def find(name: str, report: Callable[[str], None] | None = None) -> list[Path]:
     """
     if name not in DATASETS:
         raise ValueError(f"`data` is {name!r}; valid are {', '.join(DATASETS)}")
-    found = []
-    for remote, good in zip(DATASETS[name], cached(name), strict=True):
-        path = cache_dir() / remote.path
-        if not good:
-            if report is not None:
-                report(f"downloading {remote.url} ({remote.size / 1e6:.1f} MB) to {path}")
-            if not writable():
-                raise RuntimeError(f"{path} is not there, and {cache_dir()} must not be written to; set TINYGEN_HOME")
-            _download(remote, path, progress=report is not None)
-            if remote.members:
-                _unpack(remote, path)
-        found += [cache_dir() / member for member, _ in remote.members] or [path]
-    return found
+    return [path for remote in DATASETS[name] for path in fetch(remote, report)]
+
+
+def fetch(remote: Remote, report: Callable[[str], None] | None = None) -> list[Path]:
+    """Return a file, or what is unpacked from it; downloaded if the cache does not hold it.
+
+    Args:
+        remote: the file.
+        report: called with a line before a download, which then shows its progress; None for silence.
+
+    Raises:
+        ValueError: for a download whose hash is wrong.
+        RuntimeError: where the download fails; the line says what to fetch and where to put it.
+    """
+    path = cache_dir() / remote.path
+    if not is_here(remote):
+        if report is not None:
+            report(f"downloading {remote.url} ({remote.size / 1e6:.1f} MB) to {path}")
+        if not writable():
+            raise RuntimeError(
+                f"{path} is not there, and {cache_dir()} must not be written to; set TINYGEN_HOME, or put it there: "
+                f"{remote.url}"
+            )
+        _download(remote, path, progress=report is not None)
+        if remote.members:
+            _unpack(remote, path)
+    return [cache_dir() / member for member, _ in remote.members] or [path]
 
 
 def _download(remote: Remote, path: Path, progress: bool) -> None:
@@ -167,7 +190,7 @@ def _download(remote: Remote, path: Path, progress: bool) -> None:
     pooch.get_logger().setLevel("ERROR")
     try:
         pooch.retrieve(
-            remote.url, f"sha256:{remote.sha256}", path.name, path.parent,
+            remote.url, ":".join(remote.known_hash), path.name, path.parent,
             downloader=pooch.HTTPDownloader(progressbar=progress, timeout=60),
         )
     except OSError as error:  # requests' own errors are OSErrors
