@@ -12,21 +12,24 @@ import numpy as np
 
 from tinygen.cli.common import add_training_options, device_of, eprint, seed_of
 from tinygen.data.images import SPLITS, ImageData
+from tinygen.explorer import explorer_page
 from tinygen.generators import latent, vae
-from tinygen.pictures import enlarge, grid, read_image, save_gif, save_png
+from tinygen.pictures import enlarge, grid, read_image, save_gif, save_png, write_file
 from tinygen.random import Generator
 from tinygen.run import Run, new_run_path
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    told = "variational autoencoder: train, grid, morph, concept, likelihood"
+    told = "variational autoencoder: train, grid, morph, concept, explore, likelihood"
     parser = subparsers.add_parser("vae", help=told, description=vae.__doc__)
-    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="train|grid|morph|concept|likelihood")
+    names = "train|grid|morph|concept|explore|likelihood"
+    commands = parser.add_subparsers(dest="subcommand", required=True, metavar=names)
     _add_train(commands)
     _add_grid(commands)
     _add_morph(commands)
     _add_concept(commands)
+    _add_explore(commands)
     _add_likelihood(commands)
 
 
@@ -116,14 +119,27 @@ def _add_grid(commands: Any) -> None:
     _add_run(parser, "grid.png")
     parser.add_argument("-n", "--side", type=int, default=15, metavar="N", help="pictures in a row (15)")
     parser.add_argument("--zoom", type=int, default=1, metavar="K", help="draw a pixel as K x K (1)")
+    parser.add_argument("--around", metavar="P", help="a row for each dimension around the point of a picture: a file, "
+                        "or the number of a held-out one")
+    parser.add_argument("--axes", action="store_true", help="write the coordinates along the edges")
     parser.set_defaults(run=_grid)
 
 
 def _grid(arguments: argparse.Namespace) -> int:
     _check_out(arguments.out, ".png")
     _check_at_least(arguments, side=1, zoom=1)
-    model, _ = _model(arguments)
-    save_png(arguments.out, _larger(vae.manifold(model, arguments.side), arguments.zoom))
+    model, settings = _model(arguments)
+    n, around = arguments.side, None
+    if arguments.around is not None:
+        around = model.points(_Pictures(model, settings)[arguments.around][None])[0]
+    lattice = model.latent_dim == 2 and around is None
+    sheet = _larger(vae.manifold(model, n) if lattice else vae.traversals(model, n, around), arguments.zoom)
+    if arguments.axes:
+        values = [f"{round(float(value), 2) + 0.0:.2f}" for value in vae.quantiles(n)]  # + 0.0: never -0.00
+        sheet = latent.with_axes(
+            sheet, values, values[::-1] if lattice else [f"z{j + 1}" for j in range(model.latent_dim)]
+        )
+    save_png(arguments.out, sheet, vae.about(settings, Command="vae grid", Around=arguments.around or ""))
     print(arguments.out)
     return 0
 
@@ -169,6 +185,11 @@ def _morph(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_labelled(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="NAME|DIR|FILE.npz", help="labelled pictures (default: the run's data)")
+    parser.add_argument("--labels", metavar="FILE", help="table for a folder: CSV, or CelebA's list_attr_celeba.txt")
+
+
 def _add_concept(commands: Any) -> None:
     parser = commands.add_parser(
         "concept", help="find the direction of an attribute, and move pictures along it",
@@ -176,8 +197,7 @@ def _add_concept(commands: Any) -> None:
     )
     _add_run(parser, "concept.png")
     parser.add_argument("--attribute", required=True, metavar="NAME", help="an attribute or class of the labels")
-    parser.add_argument("--data", metavar="NAME|DIR|FILE.npz", help="labelled pictures (default: the run's data)")
-    parser.add_argument("--labels", metavar="FILE", help="table for a folder: CSV, or CelebA's list_attr_celeba.txt")
+    _add_labelled(parser)
     parser.add_argument("--method", choices=latent.METHODS, default="mean",
                         help="difference of means, or the normal of a logistic regression (mean)")
     parser.add_argument("--picture", action="append", metavar="P", help="a picture, or the number of a held-out one; "
@@ -194,24 +214,34 @@ def _concept(arguments: argparse.Namespace) -> int:
     if not 0 < arguments.strength < 1e6:
         raise ValueError(f"`--strength` is {arguments.strength}; it must be above 0 and below a million")
     model, settings = _model(arguments)
-    changes = {name: getattr(arguments, name) for name in ("data", "labels") if getattr(arguments, name) is not None}
-    if "data" in changes:
-        changes.setdefault("labels", "")
-    values = {f.name: getattr(settings, f.name) for f in fields(settings)}
-    data, held_out = vae.load_data(vae.Settings(**values | changes), eprint, model.shape)
+    data, held_out = _labelled(arguments, model, settings)
     has, held_has = (latent.flags_of(part, arguments.attribute) for part in (data, held_out))
     z, held_z = model.points(data.images), model.points(held_out.images)
     for method in latent.METHODS:
         found = latent.find_concept(z, has, method)
         print(f"{method}: {found.accuracy(held_z, held_has):.4f} of {len(held_out):,} held-out pictures told apart "
-              f"({max(held_has.mean(), 1 - held_has.mean()):.4f} by always giving the commoner answer)")
+              f"({max(held_has.mean(), 1 - held_has.mean()):.4f} by always giving the commoner answer); balanced "
+              f"accuracy {found.balanced_accuracy(held_z, held_has):.4f} (0.5 is chance)")
         if method == arguments.method:
             concept = found
     images = _chosen(arguments, model, settings, held_out, held_has)
     sheet = grid(latent.apply_concept(model, images, concept, arguments.steps, arguments.strength), arguments.steps)
-    save_png(arguments.out, _larger(sheet, arguments.zoom))
+    told = {"Command": "vae concept", "Attribute": arguments.attribute, "Method": arguments.method,
+            "Steps": arguments.steps, "Strength": arguments.strength}
+    save_png(arguments.out, _larger(sheet, arguments.zoom), vae.about(settings, **told))
     print(arguments.out)
     return 0
+
+
+def _labelled(
+    arguments: argparse.Namespace, model: vae.VAE, settings: vae.Settings
+) -> tuple[ImageData, ImageData]:
+    """The data that --data and --labels name, else the run's: what was trained on, and what was held out."""
+    changes = {name: getattr(arguments, name) for name in ("data", "labels") if getattr(arguments, name) is not None}
+    if "data" in changes:
+        changes.setdefault("labels", "")
+    values = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    return vae.load_data(vae.Settings(**values | changes), eprint, model.shape)
 
 
 def _chosen(
@@ -224,6 +254,31 @@ def _chosen(
     pictures = _Pictures(model, settings)
     pictures.held_out = held_out
     return np.stack([pictures[name] for name in arguments.picture])
+
+
+def _add_explore(commands: Any) -> None:
+    parser = commands.add_parser(
+        "explore", help="make a page on which one walks through the latent space",
+        epilog="one HTML file with the decoder in it: it needs a browser, and neither a network nor tinygen",
+    )
+    _add_run(parser, "explorer.html")
+    _add_labelled(parser)
+    parser.add_argument("--points", type=int, default=3000, metavar="N", help="held-out pictures on the map (3000)")
+    parser.add_argument("--known", type=int, default=10_000, metavar="N",
+                        help="training pictures that the directions with a meaning come from (10000)")
+    parser.set_defaults(run=_explore)
+
+
+def _explore(arguments: argparse.Namespace) -> int:
+    _check_out(arguments.out, ".html")
+    _check_at_least(arguments, points=1, known=1)
+    model, settings = _model(arguments)
+    known, held_out = _labelled(arguments, model, settings)
+    known, held_out = known.subset(slice(arguments.known)), held_out.subset(slice(arguments.points))
+    page = explorer_page(model, held_out, known)
+    write_file(arguments.out, page.encode())
+    print(f"{arguments.out} ({len(page) / 1e6:.1f} MB)")
+    return 0
 
 
 def _add_likelihood(commands: Any) -> None:

@@ -7,6 +7,7 @@ Source: F. Chollet and J. J. Allaire, *Deep Learning with R*, chapter 8.4.1 (con
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,21 +43,34 @@ def morph(model: VAE, first: np.ndarray, last: np.ndarray, frames: int = 24) -> 
 
 @dataclass(frozen=True)
 class Concept:
-    """A direction with a meaning.
+    """A direction with a meaning: ln(p(has it | z) / p(has it not | z)) = normal . z - threshold.
 
     Attributes:
         direction: (L,): one step turns the average picture without it into one with it.
-        normal: (L,) and ``threshold``: points with normal . z > threshold have it.
-        threshold: see ``normal``.
+        normal: (L,): of the planes on which that is equally likely.
+        threshold: see above.
+        prior: ln(share that have it / share that have not), which is a part of -threshold.
     """
 
     direction: np.ndarray
     normal: np.ndarray
     threshold: float
+    prior: float
 
     def accuracy(self, z: np.ndarray, has: np.ndarray) -> float:
-        """The share of points (N, L) whose side of the plane agrees with ``has`` (N,) bool."""
+        """The share of points (N, L) for which the likelier answer agrees with ``has`` (N,) bool.
+
+        Where few have it, "no" is right so often that it may be the likelier answer everywhere.
+        """
         return float(((z @ self.normal > self.threshold) == has).mean())
+
+    def balanced_accuracy(self, z: np.ndarray, has: np.ndarray) -> float:
+        """The mean of two shares: of those that have it, and of the others, how many are told rightly.
+
+        For the likelier answer if half of all had it, so that "no" has no start: 1/2 is chance.
+        """
+        right = (z @ self.normal > self.threshold + self.prior) == has
+        return float(np.mean([right[part].mean() for part in (has, ~has) if part.any()]))
 
 
 def flags_of(data: ImageData, attribute: str) -> np.ndarray:
@@ -79,8 +93,9 @@ def find_concept(z: np.ndarray, has: np.ndarray, method: str = "mean") -> Concep
     Args:
         z: points (N, L).
         has: which have it, (N,) bool; some must, and some must not.
-        method: ``"mean"``: the difference of the two means, the plane half-way; ``"logistic"``: the normal of the
-            plane of a logistic regression, as long as the means lie apart along it.
+        method: ``"mean"``: the difference of the two means, and the planes across it; ``"logistic"``: the normal of
+            the planes of a logistic regression, as long as the means lie apart along it. Where the planes lie is a
+            logistic regression's choice either way: it knows how common the attribute is.
 
     Raises:
         ValueError: if all or none have it, or ``method`` is neither.
@@ -92,11 +107,15 @@ def find_concept(z: np.ndarray, has: np.ndarray, method: str = "mean") -> Concep
     z = z.astype(np.float64)
     with_it, without = z[has].mean(0), z[~has].mean(0)
     difference = with_it - without
+    prior = float(np.log(has.mean() / (1 - has.mean())))
     if method == "mean":
-        return Concept(difference, difference, float(difference @ (with_it + without) / 2))
+        unit = difference / max(float(np.linalg.norm(difference)), 1e-30)
+        slope, bias = _logistic((z @ unit)[:, None], has)
+        return Concept(difference, slope * unit, -float(bias), prior)
     *normal, bias = _logistic(z, has)
     normal = np.array(normal)
-    return Concept(normal * (difference @ normal) / (normal @ normal), normal, -float(bias))
+    along = difference @ normal / max(float(normal @ normal), 1e-30)
+    return Concept(along * normal, normal, -float(bias), prior)
 
 
 def _logistic(z: np.ndarray, has: np.ndarray, penalty: float = 1e-3) -> np.ndarray:
@@ -135,6 +154,33 @@ def apply_concept(
     t = np.linspace(-strength, strength, steps)[:, None]
     z = model.points(images)[:, None] + t * concept.direction  # (N, steps, L)
     return model.pictures(z.reshape(-1, model.latent_dim))
+
+
+def with_axes(sheet: np.ndarray, columns: Sequence[str], rows: Sequence[str]) -> np.ndarray:
+    """Write beside the rows and below the columns of a sheet of pictures what they stand for.
+
+    Args:
+        sheet: uint8 (3, H, W), divided evenly.
+        columns: a word for each column, from the left; what has no room is left out.
+        rows: a word for each row, from the top.
+
+    Returns:
+        uint8 (3, H + 18, W + 44).
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    _, height, width = sheet.shape
+    left, below = 44, 18
+    image = Image.new("RGB", (left + width, height + below), "white")
+    image.paste(Image.fromarray(np.ascontiguousarray(sheet.transpose(1, 2, 0))), (left, 0))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(11)
+    for words, room, vertical in ((rows, height / len(rows), True), (columns, width / len(columns), False)):
+        every = math.ceil((13 if vertical else 34) / room)
+        for i in range((len(words) - 1) % every // 2, len(words), every):
+            at = (i + 0.5) * room
+            place, anchor = ((left - 6, at), "rm") if vertical else ((left + at, height + 3), "ma")
+            draw.text(place, words[i], (30, 30, 36), font, anchor=anchor)
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
 def importance_bound(model: VAE, images: np.ndarray, k: int, generator: Generator, batch: int = 64) -> float:

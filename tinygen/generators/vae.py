@@ -7,22 +7,27 @@ Source: F. Chollet and J. J. Allaire, *Deep Learning with R*, chapter 8.4. D. P.
 "Auto-Encoding Variational Bayes" (2014). Free bits: D. P. Kingma et al., "Improved Variational Inference with Inverse
 Autoregressive Flow" (2016), appendix C.8. Importance weights: Y. Burda et al., "Importance Weighted Autoencoders".
 
-Presets: ``book`` is the chapter: its network, RMSprop, batches of 16, and its loss, the mean of the cross-entropy over
-pixels plus 0.0005 mean(m^2 + exp(v) - 1 - v) over the L dimensions: 1/pixels of a beta-VAE with beta = 0.001 pixels/L
-(0.392 for MNIST and L = 2). Its sampling layer draws z = m + exp(v) e where the loss has exp(v) as the *variance*; so
-does this preset. ``tuned`` draws z = m + exp(v/2) e, minimises the negative ELBO in nats per picture, with Adam, a
-lighter network that halves the picture twice, and a weight of the KL that rises from 0 over the first epoch.
+Presets: ``book`` (and ``book-python``: the editions agree) is the chapter: its network, RMSprop, batches of 16, and its
+loss, the mean of the cross-entropy over pixels plus 0.0005 mean(m^2 + exp(v) - 1 - v) over the L dimensions: 1/pixels
+of a beta-VAE with beta = 0.001 pixels/L (0.392 for MNIST and L = 2). Its sampling layer draws z = m + exp(v) e where
+the loss has exp(v) as the *variance*; so does this preset. ``tuned`` draws z = m + exp(v/2) e, minimises the negative
+ELBO in nats per picture, with Adam, a lighter network that halves the picture twice, and a weight of the KL that rises
+from 0 over the first epoch.
 
 What is reported: ``reconstruction``, ``kl`` and ``elbo = -(reconstruction + kl)``, in nats per picture, always belong
 to the distribution that z is drawn from, so ``elbo`` is a true bound under either preset (of one draw per picture).
 Grey values count as probabilities of the Bernoulli distribution, as the chapter does: a bound for black and white
 pictures and a usual convention for grey ones. ``likelihood="logistic"`` is a distribution over the 256 bytes.
 
-Expect: validation losses of ``book`` on MNIST as in ``PUBLISHED`` below.
+Expect: validation losses of ``book`` on MNIST as in ``PUBLISHED`` below. The training loss of its first epoch is
+another matter: RMSprop's first step moves every weight by 3 lr, all in one sense, and v, behind a layer of 12,544
+inputs, can leap to 18 or to 40 within the first steps. The loss has exp(v) in it, the KL exp(2 v): one batch of 3,181
+and of 4e14 nats (seed 0, step 8). The next batches are as usual, but the epoch's mean remembers it (docs/vae.md).
 """
 
 from __future__ import annotations
 
+import json
 import math
 import time
 import zlib
@@ -41,11 +46,13 @@ from tinygen.data.images import SPLITS, ImageData, ImageDataset, load_images
 from tinygen.io import load
 from tinygen.modes import no_grad
 from tinygen.nn import functional as F
+from tinygen.ops.arithmetic import maximum
 from tinygen.ops.join import stack
 from tinygen.pictures import grid, save_png, to_uint8
 from tinygen.random import Generator
 from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
 from tinygen.tensor import Tensor
+from tinygen.version import __version__
 
 COMMAND = "vae train"
 PUBLISHED = (0.1966, 0.1899, 0.1862, 0.1851, 0.1830, 0.1816, 0.1813, 0.1827, 0.1806, 0.1801)  # val_loss, epochs 1-10
@@ -133,11 +140,9 @@ class Settings:
                 raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(map(str, valid))}")
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "book": {"network": "book", "sampling": "deviation", "likelihood": "bernoulli", "beta": -1.0, "anneal": 0.0,
-             "per_pixel": True, "batch_size": 16, "optimizer": "rmsprop"},
-    "tuned": {},
-}
+CHAPTER = {"network": "book", "sampling": "deviation", "likelihood": "bernoulli", "beta": -1.0, "anneal": 0.0,
+           "per_pixel": True, "batch_size": 16, "optimizer": "rmsprop"}
+PRESETS: dict[str, dict[str, Any]] = {"book": CHAPTER, "book-python": CHAPTER, "tuned": {}}  # both editions are alike
 # What a resumed run may be told anew; everything else must be as it was.
 MAY_CHANGE = ("epochs", "log_every", "save_every", "sample_every", "max_steps")
 
@@ -307,19 +312,22 @@ def losses(model: VAE, x: Tensor, noise: Tensor, settings: Settings, weight: flo
         weight: of the KL in the objective.
 
     Returns:
-        What is minimised (free bits included); and (3,): the objective without free bits, and reconstruction and KL
-        in nats per picture, of the distribution that z was drawn from.
+        What is minimised (free bits included); and (3,) float64: the objective without free bits, and reconstruction
+        and KL in nats per picture, of the distribution that z was drawn from.
     """
     scores, m, v = model(x, noise)
     reconstruction = reconstruction_of(model, scores, x).mean()
     per_dimension = divergence(m, v).mean(0)  # (L,)
-    drawn = per_dimension.sum() if model.sampling == "variance" else divergence(m, 2 * v).sum(1).mean()
+    if model.sampling == "variance":
+        drawn = per_dimension.sum()
+    else:  # float64: in the first steps of RMSprop v can go beyond 44, and exp(2 v) out of float32
+        drawn = divergence(m.detach().double(), 2 * v.detach().double()).sum(1).mean()
     scale = 1 / math.prod(model.shape) if settings.per_pixel else 1.0
     loss = (reconstruction + per_dimension.sum() * weight) * scale
     objective = loss
     if settings.free_bits:
         objective = (reconstruction + per_dimension.clip(min=settings.free_bits).sum() * weight) * scale
-    return objective, stack([loss.detach(), reconstruction.detach(), drawn.detach()])
+    return objective, stack([part.detach().double() for part in (loss, reconstruction, drawn)])
 
 
 def make_optimizer(settings: Settings, parameters: list[nn.Parameter]) -> optim.Optimizer:
@@ -360,6 +368,7 @@ class Trainer:
         self.last_step = min(self.total, settings.max_steps or self.total)
         self.step, self.epoch, self.seen, self.best = 0, 1, 0, math.inf
         self.sums = Tensor(to_device(np.zeros(3), device))  # of loss, reconstruction, kl times their pictures
+        self.peak = Tensor(to_device(np.zeros(()), device))  # the largest loss of a batch in this epoch
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights that a continuation needs."""
@@ -368,7 +377,7 @@ class Trainer:
             "generators": {name: generator.state() for name, generator in self.generators.items()},
             "loader": self.loader.state_dict(),
             "step": self.step, "epoch": self.epoch, "seen": self.seen, "best": self.best,
-            "sums": self.sums.to("cpu").tolist(),
+            "sums": self.sums.to("cpu").tolist(), "peak": self.peak.item(),
         }
 
     def load_state(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
@@ -380,6 +389,7 @@ class Trainer:
         self.loader.load_state_dict(state["loader"])
         self.step, self.epoch, self.seen, self.best = state["step"], state["epoch"], state["seen"], state["best"]
         self.sums = Tensor(to_device(np.asarray(state["sums"], np.float64), self.device))
+        self.peak = Tensor(to_device(np.asarray(state.get("peak", 0.0), np.float64), self.device))
 
     def noise(self, generator: Generator, n: int) -> Tensor:
         """Draw standard normal numbers (n, L)."""
@@ -396,7 +406,8 @@ class Trainer:
                 objective, parts = losses(self.model, x.to(self.device), noise, self.settings, weight)
                 objective.backward()
                 self.optimizer.step()
-                self.sums = self.sums + parts.double() * len(x)
+                self.sums = self.sums + parts * len(x)
+                self.peak = maximum(self.peak, parts[0])
                 self.seen += len(x)
                 self.step += 1
                 yield self.seen == len(self.data)
@@ -407,10 +418,10 @@ class Trainer:
         """Count the epoch."""
         self.epoch += 1
         self.seen = 0
-        self.sums = self.sums * 0
+        self.sums, self.peak = self.sums * 0, self.peak * 0
 
     def means(self) -> dict[str, float]:
-        """Loss, reconstruction, kl and elbo of the running epoch so far: means over its pictures.
+        """Loss, reconstruction, kl and elbo of the running epoch so far: means over its pictures; and its worst batch.
 
         Raises:
             Diverged: if one is not finite.
@@ -418,8 +429,8 @@ class Trainer:
         found = _named(self.sums.to("cpu").numpy() / self.seen)
         if not all(map(math.isfinite, found.values())):
             raise Diverged(f"the loss became {found['loss']} at step {self.step} (epoch {self.epoch}); the last "
-                           "checkpoint stands. A lower --lr or --preset tuned may prevent it")
-        return found
+                           "checkpoint stands. A lower --lr, another --seed or --preset tuned may prevent it")
+        return found | {"peak_loss": self.peak.item()}
 
     def validate(self) -> dict[str, float]:
         """The same over the held-out pictures, with the KL's full weight and the same noise every time."""
@@ -499,6 +510,7 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
             f"likelihood; {total:,} steps on {trainer.device}")
     clock, clock_step = time.monotonic(), trainer.step
     per_step = settings.batch_size
+    kept = about(settings)
     with Interruption() as interruption, Progress(total, unit="pictures", per_step=per_step, quiet=quiet) as progress:
         for epoch_ended in trainer.steps():
             step = trainer.step
@@ -506,14 +518,15 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
             progress.update(step, epoch=trainer.epoch, loss=lambda: trainer.means()["loss"])
             if epoch_ended:
                 val = trainer.validate()
-                row = {"step": step, "epoch": trainer.epoch, **trainer.means(), "epoch_end": True}
-                run.log(**row, **{f"val_{name}": value for name, value in val.items()})
+                row = {"step": step, "epoch": trainer.epoch, **trainer.means()}
+                run.log(**row, epoch_end=True, **{f"val_{name}": value for name, value in val.items()})
                 if val["loss"] < trainer.best:
                     trainer.best = val["loss"]
                     run.save_best(trainer.model.state_dict(), {"step": step, "val_loss": val["loss"]})
                 seconds = time.monotonic() - clock
+                peak = f" (one batch had {row['peak_loss']:.4g})" if row["peak_loss"] > 10 * val["loss"] else ""
                 progress.print(
-                    f"epoch {trainer.epoch}: loss {row['loss']:.4f}, held out {val['loss']:.4f}: reconstruction "
+                    f"epoch {trainer.epoch}: loss {row['loss']:.4f}{peak}, held out {val['loss']:.4f}: reconstruction "
                     f"{val['reconstruction']:.2f} + kl {val['kl']:.2f} = {-val['elbo']:.2f} nats"
                     f"{verdict(settings, trainer.epoch, val['loss'])}; {seconds:.1f} s"
                 )
@@ -523,7 +536,7 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
             elif step % settings.log_every == 0:
                 run.log(step=step, epoch=trainer.epoch, **trainer.means())
             if step % settings.sample_every == 0 if settings.sample_every else epoch_ended:
-                save_png(run.sample_path(step, ".png"), manifold(trainer.model, 15))
+                save_png(run.sample_path(step, ".png"), manifold(trainer.model, 15), kept | {"Step": str(step)})
             if epoch_ended:
                 trainer.end_epoch()
             if stop or epoch_ended or step % settings.save_every == 0:
@@ -541,7 +554,7 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
 
 def verdict(settings: Settings, epoch: int, val_loss: float) -> str:
     """Say where a validation loss stands beside the published one of the same epoch, "" where there is none."""
-    chapter = {"preset": "book", "data": "mnist", "latent_dim": 2, "beta": -1.0}
+    chapter = CHAPTER | {"data": "mnist", "latent_dim": 2, "size": 0, "channels": 0, "lr": 0.001, "free_bits": 0.0}
     if epoch > len(PUBLISHED) or any(getattr(settings, name) != value for name, value in chapter.items()):
         return ""
     there = PUBLISHED[epoch - 1]
@@ -611,6 +624,15 @@ def load_model(
     return model.eval(), settings
 
 
+def about(settings: Settings, **more: Any) -> dict[str, str]:
+    """Return what a picture keeps about where it comes from: the version, the settings, and ``more``.
+
+    Settings that a resumed run may change do not count, so that it draws the same bytes.
+    """
+    kept = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
+    return {"Software": f"tinygen {__version__}", "Settings": json.dumps(kept)} | {k: str(v) for k, v in more.items()}
+
+
 def quantiles(n: int) -> np.ndarray:
     """Return the normal distribution's quantiles at linspace(0.05, 0.95, n), float32."""
     return np.array([NormalDist().inv_cdf(p) for p in np.linspace(0.05, 0.95, n).tolist()], np.float32)
@@ -620,15 +642,27 @@ def manifold(model: VAE, n: int = 15) -> np.ndarray:
     """Decode a lattice of n x n points: uint8 (3, height, width).
 
     With two dimensions, both take the normal distribution's quantiles, the second one upwards in a column. With any
-    other number, row j is a traversal: dimension j takes the quantiles and the others stay 0 (the first n dimensions).
+    other number, row j is the traversal of dimension j around 0 (of the first n dimensions).
     """
+    if model.latent_dim != 2:
+        return traversals(model, n, rows=min(n, model.latent_dim))
     values = quantiles(n)
-    if model.latent_dim == 2:
-        z = np.stack([np.tile(values, n), np.repeat(values[::-1], n)], 1)  # rows from the top, columns from the left
-    else:
-        rows = min(n, model.latent_dim)
-        z = np.zeros((rows, n, model.latent_dim), np.float32)
-        for j in range(rows):
-            z[j, :, j] = values
-        z = z.reshape(rows * n, -1)
+    z = np.stack([np.tile(values, n), np.repeat(values[::-1], n)], 1)  # rows from the top, columns from the left
     return grid(model.pictures(z), n, 0)
+
+
+def traversals(model: VAE, n: int = 15, around: np.ndarray | None = None, rows: int | None = None) -> np.ndarray:
+    """Decode, for each dimension, n points that differ in it alone: uint8 (3, rows H, n W).
+
+    Args:
+        model: the network.
+        n: points in a row: the normal distribution's quantiles.
+        around: the point that the other coordinates come from, (L,); None: 0.
+        rows: so many dimensions, from the first; None: all.
+    """
+    length = model.latent_dim
+    rows = length if rows is None else rows
+    z = np.tile(np.zeros(length) if around is None else around, (rows, n, 1)).astype(np.float32)  # (rows, n, L)
+    for j in range(rows):
+        z[j, :, j] = quantiles(n)
+    return grid(model.pictures(z.reshape(-1, length)), n, 0)
