@@ -1,7 +1,7 @@
-"""Put the measured figures into README.md: ``python docs/figures.py`` after ``python benchmarks/text.py``.
+"""Put the measured figures into README.md: ``python docs/figures.py`` after ``python benchmarks/generators.py GROUP``.
 
-The tables between the two marks are made from ``benchmarks/results/text-*.json`` and from nothing else; a test fails
-where README.md says something else than the results.
+The tables between the two marks are made from ``text-*.json`` and ``pictures-*.json`` in ``benchmarks/results`` and from
+nothing else; a test fails where README.md says something else than the results.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 NAMES = {
     "text train batch 128": "text: one step of training, 128 windows of 60 characters",
     "text sample": "text: writing 400 characters",
+    "vae train batch 16": "VAE: one step of training of the chapter's network, batch 16",
+    "vae train batch 128": "the same, batch 128",
+    "gan step": "GAN: one step of the chapter's, discriminator and generator",
     "text start": "text: from nothing to a trained step and a saved run",
     "import": "importing the package, beyond NumPy",
     "ops add 10x10 forward+backward": "adding two 10 x 10 tensors, forward and backward",
@@ -47,7 +50,7 @@ def rows(report: dict[str, Any]) -> list[str]:
 def figures(folder: Path = ROOT / "benchmarks" / "results") -> str:
     """Return what belongs between the marks."""
     parts = []
-    for path in sorted(folder.glob("text-*.json")):
+    for path in sorted([*folder.glob("text-*.json"), *folder.glob("pictures-*.json")]):
         report = json.loads(path.read_text(encoding="utf-8"))
         machine = report["machine"]
         about = f"{machine['cpu']}, {machine['threads']} threads, PyTorch {machine['torch']}, {machine['date']}."
