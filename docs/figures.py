@@ -1,6 +1,6 @@
 """Put the measured figures into README.md: ``python docs/figures.py`` after ``python benchmarks/generators.py GROUP``.
 
-The tables between the two marks are made from ``text-*.json`` and ``pictures-*.json`` in ``benchmarks/results`` and from
+The tables between the two marks are made from ``text-*.json`` and ``pictures-*.json`` in ``benchmarks/results``, from
 nothing else; a test fails where README.md says something else than the results.
 """
 
