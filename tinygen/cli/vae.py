@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygen.cli.common import add_training_options, device_of, eprint, seed_of
+from tinygen.cli.quality import add_quality
 from tinygen.data.images import SPLITS, ImageData
 from tinygen.explorer import explorer_page
 from tinygen.generators import latent, vae
@@ -21,9 +22,9 @@ from tinygen.run import Run, new_run_path
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    told = "variational autoencoder: train, grid, morph, concept, explore, likelihood"
+    told = "variational autoencoder: train, grid, morph, concept, explore, likelihood, quality"
     parser = subparsers.add_parser("vae", help=told, description=vae.__doc__)
-    names = "train|grid|morph|concept|explore|likelihood"
+    names = "train|grid|morph|concept|explore|likelihood|quality"
     commands = parser.add_subparsers(dest="subcommand", required=True, metavar=names)
     _add_train(commands)
     _add_grid(commands)
@@ -31,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
     _add_concept(commands)
     _add_explore(commands)
     _add_likelihood(commands)
+    add_quality(commands, _generated, _rebuilt)
 
 
 def _add_train(commands: Any) -> None:
@@ -303,3 +305,16 @@ def _likelihood(arguments: argparse.Namespace) -> int:
         tighter = latent.importance_bound(model, images, arguments.draws, Generator(seed))
         print(f"importance weighted, k = {arguments.draws:<6} {tighter:.3f}")
     return 0
+
+
+def _generated(path: Path, n: int, generator: Generator) -> tuple[np.ndarray, ImageData, ImageData]:
+    """Decode n points of the normal distribution; return the pictures, and the data of the run."""
+    model, settings = vae.load_model(path, warn=eprint)
+    z = generator.normal((n, model.latent_dim), np.float32, "cpu")
+    return model.pictures(z), *vae.load_data(settings, eprint, model.shape)
+
+
+def _rebuilt(path: Path, images: np.ndarray) -> np.ndarray:
+    """Encode and decode pictures."""
+    model, _ = vae.load_model(path, warn=eprint)
+    return model.pictures(model.points(images))

@@ -1,0 +1,645 @@
+"""Pictures that a network dreams: a photograph is changed until layers of a convnet are as active as can be.
+
+What: the mean squared activations of some layers of a network trained on ImageNet are raised by gradient ascent on the
+picture, first at a small scale, then at larger ones. What the layers look for, textures, eyes, animals, grows out of
+whatever resembled it.
+
+Source: F. Chollet and J. J. Allaire, *Deep Learning with R*, chapter 8.2, and 5.4 for single filters. A. Mordvintsev,
+C. Olah, M. Tyka, "Inceptionism" (2015) and the notebook of google/deepdream: jitter, guides, detail that is put back
+before the ascent, the zoom.
+
+Presets: ``book`` is the chapter in R: Inception V3, mixed2 to mixed5, four scales 1.4 apart, 20 steps of 0.01 times
+the gradient over its mean size, an octave ends when the loss exceeds 10; detail lost in resizing is put back after the
+ascent. ``book-python`` is the Python edition: three scales, and two places at each border of an activation do not
+count. Both resize as they did, with SciPy's ``zoom`` of order 1: linear, corners on corners, without smoothing before
+shrinking; ``F.interpolate(mode="bilinear", align_corners=True)`` gives its values to 1e-7. ``tuned`` has the same
+layers and weights; it takes 12 steps in every octave, with no limit to the loss, shifts the picture at random in each
+step, evens out the bands of the gradient, puts detail back before the ascent, where the network can see it, smooths
+before shrinking and keeps pixels in their range.
+
+Pictures are (1, 3, H, W) from -1 to 1, red, green, blue, whatever the network takes.
+
+Expect: at 350 x 350 the published losses of another photograph in ``book-python``, from 0.672 to 9.94 in 20 steps at
+178 x 178, from 2.18 to 9.61 (10 steps) at 250, from 2.31 to 9.99 (7 steps) at 350. A step there takes about a second
+on one core, and 1.1 GB of memory for a million pixels.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygen.backend import check_device, to_device
+from tinygen.generators.dream_gradient import normalised, shifted_gradient
+from tinygen.generators.dream_pictures import grey_noise, read_photograph, with_colors_of, zoomed
+from tinygen.models import NETWORKS, Network
+from tinygen.models.network import NUMBERED
+from tinygen.models.weights import find
+from tinygen.modes import no_grad
+from tinygen.nn import functional as F
+from tinygen.pictures import read_image, save_gif, save_png, to_uint8
+from tinygen.random import Generator
+from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
+from tinygen.tensor import Tensor
+from tinygen.version import __version__
+
+COMMAND = "dream"
+LAYERS = {  # what is maximised where nothing else is said; of Inception: the chapter's
+    "inception_v3": "mixed2=0.2,mixed3=3,mixed4=2,mixed5=1.5",
+    "vgg19": "block3_conv4=1,block4_conv4=1",
+    "vgg16": "block3_conv3=1,block4_conv3=1",
+    "resnet50": "conv3_block4_out=1,conv4_block6_out=1",
+    "xception": "add_4=1,add_8=1",
+    "squeezenet": "fire5/concat=1,fire8/concat=1",
+}
+GUIDE_SIZE = 350  # longest side of the picture that guides
+NOISE_SIZE = 256  # of the noise that filters are shown from
+ZOOM_STEPS = 5  # for a picture of the animation
+
+
+# ------------------------------------------------------------------------------------------------------ settings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a dream is told.
+
+    Attributes:
+        image: the photograph; "" for grey noise (with ``filter``).
+        preset: which preset the other values come from.
+        network: a name in :data:`tinygen.models.NETWORKS`.
+        weights: ``"imagenet"`` or a file.
+        layers: ``name=coefficient,...``; a name alone counts 1; ``"random"``: drawn with the seed; "": the network's
+            own.
+        filter: ``layer:channel``: the mean of that channel is maximised instead.
+        guide: a picture whose features are called forth; "": the layers' own.
+        size: longest side to bring the picture to; 0: as it is.
+        octaves: how many scales; those too small for the network are left out.
+        octave_scale: from one to the next.
+        steps: in an octave.
+        step_size: of the normalised gradient.
+        max_loss: an octave ends where the loss exceeds it; 0: no limit.
+        border: places of an activation at each edge that do not count.
+        inject: detail that resizing lost is put back ``"before"`` or ``"after"`` the ascent, or ``"never"``.
+        normalise: the gradient: ``"mean"`` or ``"bands"``, see :func:`~.dream_gradient.normalised`.
+        resize: ``"corners"`` as SciPy, or ``"smooth"``: pixels are areas, and shrinking takes means.
+        clip: keep pixels from -1 to 1.
+        jitter: roll the picture by up to so many pixels in each step.
+        tile: width of the windows that the gradient comes from, a multiple of 64; 0: the whole picture.
+        original_colors: keep the photograph's colours, take the dream's brightness.
+        zoom: pictures of an animation that goes into the dream; 0 for none.
+        seed: of every random number.
+        log_every: steps between rows of ``metrics.jsonl``.
+        save_every: steps between checkpoints (there is one after every octave too).
+        sample_every: steps between pictures; there is one after every octave in any case. 0: no others.
+        max_steps: stop after so many steps in all; 0 for no limit.
+    """
+
+    image: str = ""
+    preset: str = "tuned"
+    network: str = "inception_v3"
+    weights: str = "imagenet"
+    layers: str = ""
+    filter: str = ""
+    guide: str = ""
+    size: int = 0
+    octaves: int = 4
+    octave_scale: float = 1.4
+    steps: int = 12
+    step_size: float = 0.01
+    max_loss: float = 0.0
+    border: int = 0
+    inject: str = "before"
+    normalise: str = "bands"
+    resize: str = "smooth"
+    clip: bool = True
+    jitter: int = 16
+    tile: int = 0
+    original_colors: bool = False
+    zoom: int = 0
+    seed: int = 0
+    log_every: int = 1
+    save_every: int = 10
+    sample_every: int = 0
+    max_steps: int = 0
+
+    def __post_init__(self) -> None:
+        at_least = {"size": 0, "octaves": 1, "steps": 1, "max_loss": 0, "border": 0, "jitter": 0, "tile": 0, "zoom": 0,
+                    "seed": 0, "log_every": 1, "save_every": 1, "sample_every": 0, "max_steps": 0}
+        for name, low in at_least.items():
+            value = getattr(self, name)
+            if not (value >= low and math.isfinite(value)):
+                raise ValueError(f"`{name}` is {value}; it must be at least {low}")
+        if self.seed >= 2**56:
+            raise ValueError(f"`seed` is {self.seed}; it must be below 2**56")
+        if not (self.step_size > 0 and math.isfinite(self.step_size)):
+            raise ValueError(f"`step_size` is {self.step_size}; it must be above 0")
+        if not (self.octave_scale >= 1.01 and math.isfinite(self.octave_scale)):
+            raise ValueError(f"`octave_scale` is {self.octave_scale}; it must be at least 1.01")
+        if self.tile % 64:
+            raise ValueError(f"`tile` is {self.tile}; it must be a multiple of 64, such as {self.tile // 64 * 64 + 64}")
+        choices = {"preset": PRESETS, "network": NETWORKS, "inject": ("before", "after", "never"),
+                   "normalise": ("mean", "bands"), "resize": ("corners", "smooth")}
+        for name, valid in choices.items():
+            if getattr(self, name) not in valid:
+                raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(valid)}")
+        if not self.image and not self.filter:
+            raise ValueError("`image` is missing: give a picture (only --filter can start from noise)")
+        given = [name for name in ("layers", "filter", "guide") if getattr(self, name)]
+        if "filter" in given and len(given) > 1:
+            raise ValueError(f"`{given[0]}` and `{given[1]}` are both given; a filter is shown alone")
+        if self.original_colors and (self.zoom or not self.image):
+            raise ValueError(f"`original_colors` does not go with {'`zoom`' if self.zoom else '`filter` from noise'}")
+        if self.layers and self.layers != "random":
+            parse_layers(self.layers)
+        if self.filter:
+            parse_filter(self.filter)
+
+
+CHAPTER = {"octaves": 4, "octave_scale": 1.4, "steps": 20, "step_size": 0.01, "max_loss": 10.0, "border": 0,
+           "inject": "after", "normalise": "mean", "resize": "corners", "clip": False, "jitter": 0}
+PRESETS: dict[str, dict[str, Any]] = {
+    "book": CHAPTER, "book-python": CHAPTER | {"octaves": 3, "border": 2}, "tuned": {},
+}  # fmt: skip
+# What a resumed run may be told anew; everything else must be as it was.
+MAY_CHANGE = ("log_every", "save_every", "sample_every", "max_steps")
+
+
+def settings_for(preset: str, **changes: Any) -> Settings:
+    """Return the settings of a preset, with ``changes``.
+
+    The limit of the loss is made for the activations of Inception V3: with other networks, and for single filters and
+    guides, there is none unless it is given.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"`preset` is {preset!r}; valid are {', '.join(PRESETS)}")
+    usual = dict(PRESETS[preset])
+    if changes.get("network", "inception_v3") != "inception_v3" or changes.get("filter") or changes.get("guide"):
+        usual["max_loss"] = 0.0
+    if changes.get("filter") and not changes.get("image"):
+        usual["inject"] = "never"  # noise is no detail to keep
+    return Settings(**{**usual, "preset": preset, **changes})
+
+
+def parse_layers(text: str) -> dict[str, float]:
+    """Read ``mixed2=0.2,mixed3`` as {"mixed2": 0.2, "mixed3": 1.0}."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        try:
+            coefficient = float(number) if equals else 1.0
+        except ValueError:
+            coefficient = math.nan
+        if not name or not math.isfinite(coefficient) or coefficient == 0:
+            raise ValueError(f"`layers` has {part.strip()!r}; it must be NAME or NAME=NUMBER, such as mixed3=2.5")
+        if name in found:
+            raise ValueError(f"`layers` has {name!r} twice")
+        found[name] = coefficient
+    return found
+
+
+def parse_filter(text: str) -> tuple[str, int]:
+    """Read ``mixed4:12`` as ("mixed4", 12)."""
+    name, _, channel = text.rpartition(":")
+    if not name or not channel.isdecimal():
+        raise ValueError(f"`filter` is {text!r}; it must be LAYER:CHANNEL, such as mixed4:12")
+    return name, int(channel)
+
+
+# --------------------------------------------------------------------------------------------------------- model
+
+
+def load_network(settings: Settings, report: Callable[[str], None] | None = None) -> Network:
+    """Return the network of ``settings``, in evaluation, its weights constants; ``report`` hears of a download."""
+    weights = find(settings.network, report=report) if settings.weights == "imagenet" else settings.weights
+    return NETWORKS[settings.network](weights, report=None).requires_grad_(False)
+
+
+def coefficients_of(settings: Settings, network: Network) -> dict[str, float]:
+    """Return which layers count how much.
+
+    Raises:
+        ValueError: for a layer that the network lacks, or that the file of weights does not reach.
+    """
+    if settings.filter:
+        found = {parse_filter(settings.filter)[0]: 1.0}
+    elif settings.layers == "random":
+        return random_layers(network, Generator((settings.seed << 8) + 1))
+    elif settings.layers:
+        found = parse_layers(settings.layers)
+    else:  # a file with the beginning of a network only may lack the last of them
+        usual = parse_layers(LAYERS[network.name])
+        found = {name: value for name, value in usual.items() if name in network.available} or usual
+    option = "filter" if settings.filter else "layers"
+    for name in found:
+        if name not in network.layer_names:
+            close = difflib.get_close_matches(name, network.layer_names, 3)
+            told = f"close are {', '.join(close)}" if close else f"some are {', '.join(named(network)[-9:])}"
+            raise ValueError(f"`{option}` has {name!r}, which {network.name} lacks; {told} (--list-layers names all)")
+        if name not in network.available:
+            raise ValueError(f"`{option}` has {name!r}, which the file of weights does not reach (the first that it "
+                             f"lacks is {network.missing[0]}); these work: {', '.join(named(network)[-9:])}")
+    return found
+
+
+def named(network: Network) -> list[str]:
+    """The layers that can be computed and have a name of their own; all where the names are numbers only."""
+    return [name for name in network.available if not NUMBERED.search(name)] or network.available
+
+
+def random_layers(network: Network, generator: Generator) -> dict[str, float]:
+    """Draw one to four layers, and coefficients from 0.2 to 5, evenly by their logarithm.
+
+    Layers that are numbered only, such as activation_12, do not take part unless there are no others.
+    """
+    names = named(network)
+    names = names[len(names) // 4 :]  # the first ones see little more than edges
+    count = min(len(names), 1 + int(generator.integers(0, 4, device="cpu")))
+    chosen = sorted(generator.permutation(len(names))[:count].tolist())
+    draws = generator.uniform((count,), np.float64, "cpu").tolist()
+    return {names[i]: round(0.2 * 25**draw, 2) for i, draw in zip(chosen, draws, strict=True)}
+
+
+# ---------------------------------------------------------------------------------------------------------- loss
+
+
+class Objective:
+    """What the dream maximises: called with a picture (1, 3, H, W) from -1 to 1, it returns a number.
+
+        layers: sum over layers of coefficient * sum(a^2) / (C h w), a (C, h, w); with a border, the sum leaves it out
+        filter: mean(a_channel)
+        guide:  sum over layers of coefficient * sum over places p of <a_p, y_q(p)> / (C h w),
+                q(p) the place of the guide with the largest <a_p, y_q>
+
+    Args:
+        network: computes the activations.
+        coefficients: layer -> how much it counts.
+        border: places left out at each edge of an activation.
+        channel: show this channel alone.
+        guide: a picture (1, 3, H, W) from -1 to 1.
+
+    Source: of the guide: the notebook of google/deepdream, "Controlling dreams".
+    """
+
+    def __init__(
+        self, network: Network, coefficients: dict[str, float], border: int = 0, channel: int | None = None,
+        guide: Tensor | None = None,
+    ) -> None:
+        self.network, self.coefficients, self.border, self.channel = network, coefficients, border, channel
+        self.guide: dict[str, Tensor] = {}
+        if guide is not None:
+            with no_grad():  # (1, C, h, w) -> (C, Q)
+                self.guide = {name: a.flatten(2)[0] for name, a in self.activations(guide).items()}
+
+    def activations(self, x: Tensor) -> dict[str, Tensor]:
+        """Run the network up to the layers that count."""
+        return self.network(self.network.preprocess((x + 1) * 127.5), layers=list(self.coefficients))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the number."""
+        parts = [self.of_layer(name, a) * self.coefficients[name] for name, a in self.activations(x).items()]
+        return sum(parts[1:], start=parts[0])
+
+    def of_layer(self, name: str, a: Tensor) -> Tensor:
+        """The share of a layer with the activation ``a`` (1, C, h, w), without its coefficient."""
+        size = math.prod(a.shape)
+        if self.channel is not None:
+            if self.channel >= a.shape[1]:
+                raise FilterError(f"`filter` is '{name}:{self.channel}'; {name} has channels 0 to {a.shape[1] - 1}")
+            return a[:, self.channel].mean()
+        if self.guide:
+            with no_grad():
+                places = a.flatten(2)[0]  # (C, P)
+                best = (places.transpose(0, 1) @ self.guide[name]).argmax(1)  # (P, Q) -> (P,)
+                wanted = self.guide[name].index_select(1, best).reshape(a.shape)
+            return (a * wanted).sum() / size
+        if self.border:
+            a = a[:, :, self.border : -self.border, self.border : -self.border]
+            if not math.prod(a.shape):
+                raise ValueError(f"`border` is {self.border}, which leaves nothing of {name}")
+        return (a * a).sum() / size
+
+
+class FilterError(ValueError):
+    """A channel that the layer lacks."""
+
+
+# ------------------------------------------------------------------------------------------------------- octaves
+
+
+def octave_shapes(shape: tuple[int, int], octaves: int, scale: float) -> list[tuple[int, int]]:
+    """Return (height, width) of the scales, smallest first: int(side / scale^i), i = octaves - 1 ... 0."""
+    shapes = [tuple(int(side / scale**i) for side in shape) for i in range(octaves)]
+    return [s for s in shapes[::-1] if min(s) >= 1]
+
+
+def fitting(objective: Objective, shapes: list[tuple[int, int]], tile: int = 0) -> list[tuple[int, int]]:
+    """Return the shapes from the first on that is large enough for the network, by trying.
+
+    Raises:
+        ValueError: if none is.
+    """
+    device = next(objective.network.parameters()).device
+    for i, shape in enumerate(shapes):
+        window = tuple(min(side, tile) if tile else side for side in shape)
+        try:
+            with no_grad():
+                objective(Tensor(to_device(np.zeros((1, 3, *window), np.float32), device)))
+        except FilterError:
+            raise
+        except ValueError as error:
+            problem = error
+        else:
+            return shapes[i:]
+    height, width = shapes[-1]
+    names = ", ".join(objective.coefficients)
+    raise ValueError(f"a picture of {width} x {height} is too small for {names} of {objective.network.name}: "
+                     f"give --size 350, or earlier layers ({problem})")
+
+
+class Dreamer:
+    """A dream: the picture, and where it stands.
+
+    Args:
+        settings: what to do.
+        network: whose layers are maximised.
+        image: uint8 (3, H, W).
+        guide: uint8 (3, H, W).
+        device: where to compute.
+
+    Attributes:
+        x: the picture at the scale of the octave, (1, 3, h, w).
+        shapes: (h, w) of each octave; those of the zoom follow, all of the last shape.
+        octave: which one is running, from 0.
+        done: steps done in it.
+        step: steps done in all.
+    """
+
+    def __init__(
+        self, settings: Settings, network: Network, image: np.ndarray, guide: np.ndarray | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.settings, self.network, self.device = settings, network.to(device), device
+        self.original = self.tensor(image)
+        self.coefficients = coefficients_of(settings, network)
+        channel = parse_filter(settings.filter)[1] if settings.filter else None
+        self.objective = Objective(network, self.coefficients, settings.border, channel,
+                                   None if guide is None else self.tensor(guide))
+        wanted = octave_shapes(self.original.shape[2:], settings.octaves, settings.octave_scale)
+        shapes = fitting(self.objective, wanted, settings.tile)
+        self.left_out = settings.octaves - len(shapes)
+        self.octaves = len(shapes)
+        self.shapes = shapes + [shapes[-1]] * settings.zoom
+        self.generator = Generator((settings.seed << 8) + 2)  # of shifts
+        self.x = self.resized(self.original, shapes[0])
+        self.octave, self.done, self.step = 0, 0, 0
+
+    def tensor(self, image: np.ndarray) -> Tensor:
+        """uint8 (3, H, W) -> (1, 3, H, W) from -1 to 1."""
+        return Tensor(to_device(image[None].astype(np.float32) * np.float32(1 / 127.5) - 1, self.device))
+
+    def resized(self, x: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Bring a picture to (h, w), as ``resize`` has it."""
+        if tuple(x.shape[2:]) == tuple(shape):
+            return x
+        how = {"align_corners": True} if self.settings.resize == "corners" else {"antialias": True}
+        return F.interpolate(x, tuple(shape), mode="bilinear", **how)
+
+    def lost_detail(self, small: tuple[int, int], large: tuple[int, int]) -> Tensor:
+        """What the photograph at scale ``large`` has and its form at scale ``small`` has not, (1, 3, *large)."""
+        return self.resized(self.original, large) - self.resized(self.resized(self.original, small), large)
+
+    def steps_of(self, octave: int) -> int:
+        """How many steps an octave has at most."""
+        return self.settings.steps if octave < self.octaves else ZOOM_STEPS
+
+    @property
+    def finished(self) -> bool:
+        """Whether all octaves are over."""
+        return self.octave == len(self.shapes)
+
+    @property
+    def most_steps(self) -> int:
+        """How many steps there are, if the loss ends no octave early."""
+        return sum(self.steps_of(i) for i in range(len(self.shapes)))
+
+    def ascend(self) -> float | None:
+        """Take a step; return the loss before it. None: it exceeds the limit, and no step is taken."""
+        s = self.settings
+        loss, g = shifted_gradient(self.objective, self.x, s.jitter, s.tile, self.generator)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise ValueError(f"the loss became {value} at step {self.step + 1}; a lower --step-size may prevent it")
+        if s.max_loss and value > s.max_loss:
+            return None
+        x = self.x + normalised(g, s.normalise) * s.step_size
+        self.x = x.clip(-1, 1) if s.clip else x
+        self.done += 1
+        self.step += 1
+        return value
+
+    def end_octave(self) -> None:
+        """Put the detail back that this octave's enlargement lost, where that comes after the ascent."""
+        if self.settings.inject == "after" and 0 < self.octave < self.octaves:
+            self.x = self.x + self.lost_detail(self.shapes[self.octave - 1], self.shapes[self.octave])
+
+    def begin_next(self) -> None:
+        """Bring the picture to the scale of the next octave."""
+        small, self.octave, self.done = self.shapes[self.octave], self.octave + 1, 0
+        if self.finished:
+            return
+        if self.octave >= self.octaves:
+            self.x = zoomed(self.x)
+            return
+        self.x = self.resized(self.x, self.shapes[self.octave])
+        if self.settings.inject == "before":
+            self.x = self.x + self.lost_detail(small, self.shapes[self.octave])
+
+    def octaves_of_steps(self) -> Iterator[tuple[float | None, bool]]:
+        """Dream to the end: after each step yields its loss, and whether its octave has ended with it.
+
+        An octave that the loss ends yields (None, True). The octave's end is seen before the next one begins.
+        """
+        while not self.finished:
+            loss = self.ascend()
+            ended = loss is None or self.done == self.steps_of(self.octave)
+            if ended:
+                self.end_octave()
+            yield loss, ended
+
+    def picture(self) -> np.ndarray:
+        """The dream as it stands, at the full size: uint8 (3, H, W)."""
+        full, here = self.shapes[-1], tuple(self.x.shape[2:])
+        x = self.resized(self.x, full)
+        if here != full and self.settings.inject != "never":
+            x = x + self.lost_detail(here, full)
+        return self.as_bytes(x)
+
+    def as_bytes(self, x: Tensor) -> np.ndarray:
+        """(1, 3, h, w) from -1 to 1 -> uint8 (3, h, w), in the photograph's colours if that is wanted."""
+        if self.settings.original_colors:
+            x = with_colors_of(self.resized(self.original, x.shape[2:]), x)
+        return to_uint8(x.to("cpu").numpy()[0], -1, 1)
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the picture that a continuation needs."""
+        return {"octave": self.octave, "done": self.done, "step": self.step, "shifts": self.generator.state()}
+
+    def load_state(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        self.x = Tensor(to_device(weights["picture"], self.device))
+        self.octave, self.done, self.step = state["octave"], state["done"], state["step"]
+        self.generator.set_state(state["shifts"])
+
+
+# ---------------------------------------------------------------------------------------------------------- loop
+
+
+def dream(
+    settings: Settings,
+    out: str | Path,
+    *,
+    picture: str | Path | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    network: Network | None = None,
+    quiet: bool = False,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Dream into the run directory ``out``.
+
+    Args:
+        settings: what to do.
+        out: the run directory.
+        picture: the final picture's file, PNG; None: ``dream.png`` in the run directory. With ``zoom`` there is a GIF
+            of the same name beside it.
+        resume: go on from the last checkpoint there; from the start where there is none.
+        device: ``"cpu"``, ``"cuda"``, ``"auto"``; None as :func:`tinygen.backend.check_device` decides.
+        network: one that is loaded already; None: that of ``settings``.
+        quiet: say nothing.
+        say: what prints a line.
+
+    Returns:
+        0 when it is finished, 130 when it was interrupted (and can be resumed).
+
+    Raises:
+        ValueError: for pictures, layers or weights that cannot be used, a run that is in the way.
+    """
+    say = (lambda line: None) if quiet else say
+    device = check_device(device)
+    if settings.image:
+        image = read_photograph(settings.image, settings.size, settings.tile)
+    else:
+        image = grey_noise(settings.size or NOISE_SIZE, Generator((settings.seed << 8) + 3))
+    guide = read_photograph(settings.guide, GUIDE_SIZE) if settings.guide else None
+    network = load_network(settings, say) if network is None else network
+    dreamer = Dreamer(settings, network, image, guide, device)
+    crcs = {f"{name}_crc32": zlib.crc32(array) for name, array in (("image", image), ("guide", guide))
+            if array is not None}
+    open_run = Run.resume if resume else Run.create
+    with open_run(out, COMMAND, asdict(settings) | crcs, **({"may_change": MAY_CHANGE} if resume else {})) as run:
+        checkpoint = run.restore() if resume else None
+        for warning in run.warnings:
+            say(f"tinygen: {warning}")
+        if checkpoint is not None:
+            dreamer.load_state(checkpoint.weights, checkpoint.state)
+            if dreamer.finished or dreamer.step >= (settings.max_steps or math.inf):
+                say(f"{run.path}: finished already, at step {dreamer.step}")
+                return 0
+            say(f"{run.path}: going on from step {dreamer.step}, in octave {dreamer.octave + 1}")
+        return _loop(dreamer, run, Path(picture or run.path / "dream.png"), quiet, say)
+
+
+def _loop(dreamer: Dreamer, run: Run, path: Path, quiet: bool, say: Callable[[str], None]) -> int:
+    """Dream, and keep the run directory up to date."""
+    s, about = dreamer.settings, about_picture(dreamer.settings)
+    limit = min(dreamer.most_steps, s.max_steps or dreamer.most_steps)
+    if dreamer.step == 0:
+        say(_plan(dreamer))
+    clock, first = time.monotonic(), None
+    with Interruption() as interruption, Progress(limit, quiet=quiet) as progress:
+        for loss, ended in dreamer.octaves_of_steps():
+            step, octave = dreamer.step, dreamer.octave + 1
+            if loss is not None:
+                first, last = loss if first is None else first, loss
+                progress.update(step, octave=octave, loss=loss)
+                if ended or step % s.log_every == 0:
+                    run.log(octave=octave, step=step, loss=loss)
+            if ended:
+                seconds, (height, width) = time.monotonic() - clock, dreamer.x.shape[2:]
+                over = f", stopped above {s.max_loss:g}" if loss is None else ""
+                count = f"{dreamer.done} step{'s' * (dreamer.done != 1)}"
+                went = "no step" if first is None else f"loss {first:.4g} to {last:.4g}, {count}"
+                progress.print(f"octave {octave}, {width} x {height}: {went}{over}; {seconds:.1f} s")
+                run.log_timing(step=step, octave=octave, seconds=seconds)
+                clock, first = time.monotonic(), None
+                save_png(run.sample_path(step, f"-octave{octave}.png"), dreamer.as_bytes(dreamer.x), about)
+                if octave == dreamer.octaves:
+                    save_png(path, dreamer.as_bytes(dreamer.x), about)
+                dreamer.begin_next()
+            elif s.sample_every and step % s.sample_every == 0:
+                save_png(run.sample_path(step, ".png"), dreamer.as_bytes(dreamer.x), about)
+            stop = dreamer.finished or step == limit or interruption.requested
+            if stop or ended or step % s.save_every == 0:
+                run.checkpoint({"picture": dreamer.x}, dreamer.state(), step=step, finished=dreamer.finished)
+            if stop:
+                break
+    if not dreamer.finished and dreamer.step < limit:
+        say(f"stopped at step {dreamer.step} of {limit}; the same command with --resume goes on from here")
+        return EXIT_INTERRUPTED
+    if dreamer.octave < dreamer.octaves:
+        save_png(path, dreamer.picture(), about)
+    if s.zoom and dreamer.finished:
+        frames = [read_image(run.path / "samples" / name) for name in _frames(run, dreamer)]
+        save_gif(path.with_suffix(".gif"), frames)
+        say(f"finished: {path}, {path.with_suffix('.gif')}")
+        return 0
+    say(f"finished: {path}")
+    return 0
+
+
+def _plan(dreamer: Dreamer) -> str:
+    """What is about to be dreamt, in a line."""
+    s = dreamer.settings
+    layers = s.filter or ", ".join(f"{name} {value:g}" for name, value in dreamer.coefficients.items())
+    scales = ", ".join(f"{w} x {h}" for h, w in dreamer.shapes[: dreamer.octaves])
+    left_out = f" ({dreamer.left_out} too small for the network left out)" if dreamer.left_out else ""
+    return f"{s.image or 'grey noise'}: {dreamer.network.name}, {layers}; {scales}{left_out}; on {dreamer.device}"
+
+
+def _frames(run: Run, dreamer: Dreamer) -> list[str]:
+    """The names of the last octave's picture and the zoom's, in order."""
+    octaves = range(dreamer.octaves, len(dreamer.shapes) + 1)
+    return [next(p.name for p in (run.path / "samples").glob(f"step_*-octave{octave}.png")) for octave in octaves]
+
+
+def about_picture(settings: Settings) -> dict[str, str]:
+    """Return what a picture keeps about where it comes from.
+
+    Settings that a resumed run may change do not count, so that it draws the same bytes.
+    """
+    kept = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
+    return {"Software": f"tinygen {__version__}", "Settings": json.dumps(kept)}
+
+
+def settings_of(run: Run, **changes: Any) -> Settings:
+    """Return the settings of a run that is there, with ``changes``.
+
+    Raises:
+        ValueError: if its ``config.json`` holds a value of the wrong kind.
+    """
+    stored = {f.name: run.settings[f.name] for f in fields(Settings) if f.name in run.settings}
+    for name, value in stored.items():
+        kind = type(getattr(Settings, name))  # of the default
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise ValueError(f"`{run.path / 'config.json'}` is damaged: its `{name}` is {value!r}")
+    return Settings(**stored | changes)
