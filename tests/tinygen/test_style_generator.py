@@ -65,6 +65,12 @@ def test_gram_of_many_places_is_right_in_float32():
     np.testing.assert_allclose(found[0], flat @ flat.T, rtol=3e-6)
 
 
+def test_gram_has_derivatives_of_both_orders():
+    features = tg.randn(2, 3, 2, 4, dtype=tg.float64, generator=tg.Generator(0)).requires_grad_()
+    tg.testing.gradcheck(style.gram, [features])
+    tg.testing.gradgradcheck(style.gram, [features])
+
+
 def test_total_variation_is_the_chapters_sum():
     x = np.random.default_rng(0).random((2, 3, 5, 4)) * 255
     total = 0.0
