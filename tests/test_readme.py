@@ -31,7 +31,7 @@ def blocks(page, language):
 def commands(page):
     """Every ``tinygen ...`` in the page's shell blocks and inline code, as words."""
     text = page.read_text(encoding="utf-8")
-    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    lines = [line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines()]
     lines += re.findall(r"(?<!`)`(?:[A-Z_]+=\w+ )*(tinygen [^`\n]+)`(?!`)", text)
     found = []
     for line in lines:

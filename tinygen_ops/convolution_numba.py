@@ -1,15 +1,18 @@
 """Convolutions on the CPU: which algorithm serves which shape, and the calls of `convolution.py` on it.
 
-Two algorithms: `direct_numba.py` computes the sum as it stands and serves every shape; `winograd_numba.py` needs fewer
-multiplications and rounds more. A convolution over one axis is one over two with height 1.
+Three algorithms: `direct_numba.py` computes the sum as it stands and serves every shape; `winograd_numba.py` (stride 1)
+and `polyphase_numba.py` (stride 2) need fewer multiplications and round more. A convolution over one axis is one over
+two with height 1.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from typing import NamedTuple
 
-from tinygen_ops import direct_numba, winograd_numba
+from tinygen_ops import direct_numba, polyphase_numba, winograd_numba
 from tinygen_ops.convolution import check
 from tinygen_ops.direct_numba import W
 from tinygen_ops.rectify import rectify
@@ -18,8 +21,14 @@ from tinygen_ops.winograd import POINTS
 
 __all__ = ["Choice", "choose", "conv_forward", "conv_input_gradient", "conv_weight_gradient"]
 
-# One multiplication of the transformed product against one of the direct sum, transforms included; measured.
-OVERHEAD = 1.35
+# What Winograd's steps take, in multiplications of the direct sum; fitted to the times of 37 layers.
+PRODUCT = 1.2  # a multiplication of the transformed product
+PATCH, BACK = 25, 20  # a number of a transformed patch; a product that is transformed back
+WEIGHT = 15, 45  # a transformed weight, where all together stay in the cache and where not
+SUM = 5, 30  # likewise, a sum of the weight's gradient that is transformed back
+CACHE = 750_000  # floats of weights that stay: 3 MB
+DIRECT = 1.15  # a multiplication of the weight's gradient by the direct sum itself
+SAVES = 0.85  # Winograd is chosen where it takes at most this part of the direct sum
 FEWEST = 2 * W  # channels, on both sides
 NARROW = W // 2 + 1  # channels of the result
 
@@ -27,13 +36,14 @@ NARROW = W // 2 + 1  # channels of the result
 class Choice(NamedTuple):
     """An algorithm, and why it was chosen."""
 
-    name: str  # "direct", "narrow" (the same for few output channels) or "winograd"
+    name: str  # "direct", "narrow" (the same for few output channels), "winograd" or "polyphase"
     m: tuple[int, int]  # outputs of a plane, (0, 0) for the direct sum
     why: str
 
 
 @functools.lru_cache(maxsize=4096)
 def choose(
+    samples: int,
     channels: int,
     out: int,
     kernel: tuple[int, int],
@@ -42,40 +52,51 @@ def choose(
     groups: int,
     size: tuple[int, int],
     exact: bool,
+    weights: bool = False,
 ) -> Choice:
-    """Choose the algorithm of a convolution with outputs of `size`; its gradients follow the same rule.
+    """Choose the algorithm of a convolution or of one of its gradients.
 
     Args:
+        samples: N.
         channels: that are summed over.
         out: channels of the result.
         kernel: (R, S).
         stride: per axis.
         dilation: per axis.
         groups: number of groups.
-        size: lengths of the result (P, Q).
+        size: lengths of the result (P, Q); for the gradient of the input at a stride those of its longest phase.
         exact: leave out algorithms whose rounding differs in kind.
+        weights: it is the gradient of the weight.
     """
     none = (0, 0)
     if out < NARROW and channels > out and stride == (1, 1) and groups == 1 and kernel[1] > 1:
         return Choice("narrow", none, f"{out} output channels would leave most of a vector of {W} empty")
     if exact:
         return Choice("direct", none, "TINYGEN_KERNELS=exact")
-    if stride != (1, 1) or dilation != (1, 1) or groups > 1 or kernel == (1, 1):
-        return Choice("direct", none, "Winograd needs a kernel larger than 1, stride 1, dilation 1 and one group")
+    if stride not in ((1, 1), (2, 2)) or dilation != (1, 1) or groups > 1 or min(kernel) < stride[0]:
+        return Choice("direct", none, "Winograd needs stride 1 or 2, a kernel as long, dilation 1 and one group")
     if channels % W or out % W or min(channels, out) < FEWEST:
         return Choice("direct", none, f"Winograd needs at least {FEWEST} channels on both sides, multiples of {W}")
-    planes = [[m for m, r in POINTS if r == k] if k > 1 else [1] for k in kernel]
-    best, least = none, float("inf")
-    for mh in planes[0]:
-        for mw in planes[1]:
-            tiles = -(-size[0] // mh) * -(-size[1] // mw)
-            products = tiles * (mh + kernel[0] - 1) * (mw + kernel[1] - 1)
-            if products < least:
-                best, least = (mh, mw), products
-    direct = size[0] * size[1] * kernel[0] * kernel[1]
-    if least * OVERHEAD >= direct:
-        return Choice("direct", none, f"Winograd saves too little: {least} products for {direct}")
-    return Choice("winograd", best, f"{least} products in place of {direct}")
+    step = stride[0]
+    taps = [-(-k // step) for k in kernel]  # of the longest phase
+    planes = [[m for m, r in POINTS if r == t] if t > 1 else [1] for t in taps]
+    if max(taps) == 1 or not all(planes):
+        return Choice("direct", none, f"no Winograd form for a kernel of {kernel[0]} x {kernel[1]} at stride {step}")
+
+    def cost(m: tuple[int, int]) -> tuple[float, int]:
+        places = math.prod(step * (a + t - 1) - k % step for a, t, k in zip(m, taps, kernel, strict=True))
+        patches = samples * math.prod(-(-n // a) for n, a in zip(size, m, strict=True))
+        each = PRODUCT + PATCH / out + BACK / channels
+        far = places * channels * out > CACHE
+        return places * (patches * each + (SUM if weights else WEIGHT)[far]), places * patches
+
+    direct = samples * math.prod(size) * math.prod(kernel)
+    (least, products), best = min((cost(m), m) for m in itertools.product(*planes))
+    time = least / (direct * (DIRECT if weights else 1))
+    why = f"{products} products in place of {direct}, with all transforms about {time:.2f} of the time"
+    if time > SAVES:
+        return Choice("direct", none, f"Winograd saves too little: {why}")
+    return Choice("winograd" if step == 1 else "polyphase", best, why)
 
 
 def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=None):
@@ -84,15 +105,17 @@ def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=Non
     if x.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
         return conv_forward(x[:, :, None], w[:, :, None], stride, padding, dilation, groups, bias, slope)[:, :, 0]
-    choice = choose(w.shape[1], w.shape[0], w.shape[2:], stride, dilation, groups, size, mode() == "exact")
+    samples, (out, channels, *_), kernel, exact = x.shape[0], w.shape, w.shape[2:], mode() == "exact"
+    choice = choose(samples, channels, out, kernel, stride, dilation, groups, size, exact)
     if choice.name == "direct":
         return direct_numba.forward(x, w, stride, padding, dilation, groups, bias, slope)
     if choice.name == "narrow":
         return _rectified(direct_numba.forward_narrow(x, w, padding, dilation, bias), slope)
-    weights = winograd_numba.weights_for(w, *choice.m)
     corner = padding[0][0], padding[1][0]
-    y = winograd_numba.convolve(x, weights, w.shape[0], w.shape[2:], corner, size, choice.m, bias)
-    return _rectified(y, slope)
+    if choice.name == "polyphase":
+        return polyphase_numba.forward(x, w, corner, size, choice.m, bias, *_limits(slope))
+    weights = winograd_numba.weights_for(w, *choice.m)
+    return winograd_numba.convolve(x, weights, out, kernel, corner, size, choice.m, bias, *_limits(slope))
 
 
 def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None):
@@ -102,19 +125,23 @@ def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=N
         stride, padding, dilation = _flat(stride, padding, dilation)
         settings = (1, *size), stride, padding, dilation, groups, bias, slope
         return conv_input_gradient(gy[:, :, None], w[:, :, None], *settings)[:, :, 0]
-    choice = choose(w.shape[0], w.shape[1], w.shape[2:], stride, dilation, groups, size, mode() == "exact")
+    samples, (channels, out, *kernel), exact = gy.shape[0], w.shape, mode() == "exact"
+    phase = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
+    choice = choose(samples, channels, out, tuple(kernel), stride, dilation, groups, phase, exact)
     if choice.name == "direct":
         return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope)
+    if choice.name == "polyphase":
+        corner = padding[0][0], padding[1][0]
+        return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope))
     # At stride 1 it is a convolution with the kernel read backwards and its two channel axes exchanged.
-    turned, (kh, kw) = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), w.shape[2:]
-    reach = zip((kh, kw), dilation, padding, size, gy.shape[2:], strict=True)
+    turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+    reach = zip(kernel, dilation, padding, size, gy.shape[2:], strict=True)
     around = tuple(((k - 1) * d - lo, n - q + lo) for k, d, (lo, _), n, q in reach)
     if choice.name == "narrow":
         return _rectified(direct_numba.forward_narrow(gy, turned, around, dilation, bias), slope)
     weights = winograd_numba.weights_for(turned, *choice.m)
     corner = around[0][0], around[1][0]
-    gx = winograd_numba.convolve(gy, weights, w.shape[1], (kh, kw), corner, size, choice.m, bias)
-    return _rectified(gx, slope)
+    return winograd_numba.convolve(gy, weights, out, kernel, corner, size, choice.m, bias, *_limits(slope))
 
 
 def conv_weight_gradient(x, gy, kernel, stride, padding, dilation, groups=1):
@@ -125,17 +152,24 @@ def conv_weight_gradient(x, gy, kernel, stride, padding, dilation, groups=1):
         stride, padding, dilation = _flat(stride, padding, dilation)
         gw = conv_weight_gradient(x[:, :, None], gy[:, :, None], (1, *kernel), stride, padding, dilation, groups)
         return gw[:, :, 0]
-    choice = choose(x.shape[1], gy.shape[1], kernel, stride, dilation, groups, gy.shape[2:], mode() == "exact")
+    (samples, channels), out, exact = x.shape[:2], gy.shape[1], mode() == "exact"
+    choice = choose(samples, channels, out, kernel, stride, dilation, groups, gy.shape[2:], exact, weights=True)
     if choice.name == "direct":
         return direct_numba.weight_gradient(x, gy, kernel, stride, padding, dilation, groups)
     if choice.name == "narrow":
         return direct_numba.weight_gradient_narrow(x, gy, kernel, padding, dilation)
-    return winograd_numba.weight_gradient(x, gy, kernel, (padding[0][0], padding[1][0]), choice.m)
+    way = polyphase_numba if choice.name == "polyphase" else winograd_numba
+    return way.weight_gradient(x, gy, kernel, (padding[0][0], padding[1][0]), choice.m)
 
 
 def _rectified(y, slope):
     """The result of a way that has no rectifier of its own."""
     return y if slope is None else rectify(y, slope)
+
+
+def _limits(slope):
+    """The rectifier max(slope v, v) of v = max(floor, y) with this slope, as (floor, slope)."""
+    return (-math.inf, 1.0) if slope is None else (-math.inf, slope) if slope else (0.0, 1.0)
 
 
 def _flat(stride, padding, dilation):

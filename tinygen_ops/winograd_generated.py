@@ -195,6 +195,110 @@ def gt_4_2(x, x_step, y, y_step, vectors):
         store(y, 1 * y_step + j, fmuladd(c1, x3, fmuladd(c0, x2, fmuladd(d2, x1, x4))))
 
 
+def bt_5_2(x, x_step, y, y_step, vectors):
+    d2 = broadcast(np.float32(-5))
+    d1 = broadcast(np.float32(-2))
+    d0 = broadcast(np.float32(-3 / 2))
+    c0 = broadcast(np.float32(3 / 2))
+    c1 = broadcast(np.float32(2))
+    c2 = broadcast(np.float32(5))
+    for j in range(0, vectors * W, W):
+        x0 = load(x, 0 * x_step + j)
+        x1 = load(x, 1 * x_step + j)
+        x2 = load(x, 2 * x_step + j)
+        x3 = load(x, 3 * x_step + j)
+        x4 = load(x, 4 * x_step + j)
+        x5 = load(x, 5 * x_step + j)
+        store(y, 0 * y_step + j, fmuladd(c0, x3, fmuladd(d1, x2, fmuladd(d0, x1, x0 + x4))))
+        store(y, 1 * y_step + j, fmuladd(c1, x4, fmuladd(c2, x3, fmuladd(d1, x1, x2))))
+        store(y, 2 * y_step + j, fmuladd(c1, x4, fmuladd(d2, x2, fmuladd(c1, x1, x3))))
+        store(y, 3 * y_step + j, fmuladd(c1, x3, fmuladd(d1, x1, x4 - x2)))
+        store(y, 4 * y_step + j, fmuladd(c1, x4, fmuladd(d1, x2, x1 - x3)))
+        store(y, 5 * y_step + j, fmuladd(c0, x4, fmuladd(d1, x3, fmuladd(d0, x2, x1 + x5))))
+
+
+def at_5_2(x, x_step, y, y_step, vectors):
+    d6 = broadcast(np.float32(-8))
+    d4 = broadcast(np.float32(-2))
+    c0 = broadcast(np.float32(1 / 16))
+    c1 = broadcast(np.float32(1 / 8))
+    c2 = broadcast(np.float32(1 / 4))
+    c3 = broadcast(np.float32(1 / 2))
+    c5 = broadcast(np.float32(4))
+    c7 = broadcast(np.float32(16))
+    for j in range(0, vectors * W, W):
+        x0 = load(x, 0 * x_step + j)
+        x1 = load(x, 1 * x_step + j)
+        x2 = load(x, 2 * x_step + j)
+        x3 = load(x, 3 * x_step + j)
+        x4 = load(x, 4 * x_step + j)
+        x5 = load(x, 5 * x_step + j)
+        store(y, 0 * y_step + j, x0 + x1 + x2 + x3 + x4)
+        store(y, 1 * y_step + j, fmuladd(d4, x4, fmuladd(c3, x3, x1 - x2)))
+        store(y, 2 * y_step + j, fmuladd(c5, x4, fmuladd(c2, x3, x1 + x2)))
+        store(y, 3 * y_step + j, fmuladd(d6, x4, fmuladd(c1, x3, x1 - x2)))
+        store(y, 4 * y_step + j, fmuladd(c7, x4, fmuladd(c0, x3, x1 + x2 + x5)))
+
+
+def a_5_2(x, x_step, y, y_step, vectors):
+    d6 = broadcast(np.float32(-8))
+    d4 = broadcast(np.float32(-2))
+    c0 = broadcast(np.float32(1 / 16))
+    c1 = broadcast(np.float32(1 / 8))
+    c2 = broadcast(np.float32(1 / 4))
+    c3 = broadcast(np.float32(1 / 2))
+    c5 = broadcast(np.float32(4))
+    c7 = broadcast(np.float32(16))
+    for j in range(0, vectors * W, W):
+        x0 = load(x, 0 * x_step + j)
+        x1 = load(x, 1 * x_step + j)
+        x2 = load(x, 2 * x_step + j)
+        x3 = load(x, 3 * x_step + j)
+        x4 = load(x, 4 * x_step + j)
+        store(y, 0 * y_step + j, x0)
+        store(y, 1 * y_step + j, x0 + x1 + x2 + x3 + x4)
+        store(y, 2 * y_step + j, x0 + x2 + x4 - x1 - x3)
+        store(y, 3 * y_step + j, fmuladd(c0, x4, fmuladd(c1, x3, fmuladd(c2, x2, fmuladd(c3, x1, x0)))))
+        store(y, 4 * y_step + j, fmuladd(c7, x4, fmuladd(d6, x3, fmuladd(c5, x2, fmuladd(d4, x1, x0)))))
+        store(y, 5 * y_step + j, x4)
+
+
+def g_5_2(x, x_step, y, y_step, vectors):
+    d4 = broadcast(np.float32(-16 / 15))
+    d3 = broadcast(np.float32(-8 / 15))
+    d2 = broadcast(np.float32(-1 / 6))
+    d1 = broadcast(np.float32(-1 / 15))
+    c0 = broadcast(np.float32(1 / 30))
+    c2 = broadcast(np.float32(1 / 6))
+    for j in range(0, vectors * W, W):
+        x0 = load(x, 0 * x_step + j)
+        x1 = load(x, 1 * x_step + j)
+        store(y, 0 * y_step + j, x0)
+        store(y, 1 * y_step + j, fmuladd(c2, x1, c2 * x0))
+        store(y, 2 * y_step + j, fmuladd(c2, x1, d2 * x0))
+        store(y, 3 * y_step + j, fmuladd(d3, x1, d4 * x0))
+        store(y, 4 * y_step + j, fmuladd(d1, x1, c0 * x0))
+        store(y, 5 * y_step + j, x1)
+
+
+def gt_5_2(x, x_step, y, y_step, vectors):
+    d4 = broadcast(np.float32(-16 / 15))
+    d3 = broadcast(np.float32(-8 / 15))
+    d2 = broadcast(np.float32(-1 / 6))
+    d1 = broadcast(np.float32(-1 / 15))
+    c0 = broadcast(np.float32(1 / 30))
+    c2 = broadcast(np.float32(1 / 6))
+    for j in range(0, vectors * W, W):
+        x0 = load(x, 0 * x_step + j)
+        x1 = load(x, 1 * x_step + j)
+        x2 = load(x, 2 * x_step + j)
+        x3 = load(x, 3 * x_step + j)
+        x4 = load(x, 4 * x_step + j)
+        x5 = load(x, 5 * x_step + j)
+        store(y, 0 * y_step + j, fmuladd(c0, x4, fmuladd(d4, x3, fmuladd(d2, x2, fmuladd(c2, x1, x0)))))
+        store(y, 1 * y_step + j, fmuladd(d1, x4, fmuladd(d3, x3, fmuladd(c2, x2, fmuladd(c2, x1, x5)))))
+
+
 def bt_2_3(x, x_step, y, y_step, vectors):
     for j in range(0, vectors * W, W):
         x0 = load(x, 0 * x_step + j)

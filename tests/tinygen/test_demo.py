@@ -126,6 +126,20 @@ def test_interrupted_it_goes_on_with_the_same_command(tmp_path, small, capsys, m
         assert (folder / "text" / name).read_bytes() == (tmp_path / "whole/text" / name).read_bytes()
 
 
+def test_the_gan_part_goes_on_where_it_was_and_its_page_is_whole(tmp_path):
+    told = []
+    part = demo.gan.run(tmp_path, told.append, pictures=200, steps=20)
+    (tmp_path / "index.html").write_text(page.page("title", "lead", [part], "footer"))
+    parser, words = read(tmp_path / "index.html")
+    assert len(parser.sources) == 1
+    assert parser.sources[0].startswith("data:image/png;base64,")
+    assert "The same 64 random points after 5, 10, 15 and 20 steps" in words
+    assert "ln 2: a toss-up" in words
+    again = demo.gan.run(tmp_path, told.append, pictures=200, steps=20)
+    assert any("finished already" in line for line in told)
+    assert again.html.count("<svg") == part.html.count("<svg") == 1
+
+
 def test_the_curve_undoes_the_running_mean():
     losses = [4.0, 2.0, 3.0, 1.0, 0.5, 0.25]
     rows = [

@@ -262,6 +262,28 @@ def test_the_penalty_holds_the_critics_slope(npz):
     assert slope(0.0) > 3 * slope(10.0)
 
 
+@pytest.mark.parametrize(
+    ("preset", "options"),
+    [("tuned", {}), ("book", {"width": 1 / 32}), ("tuned", {"loss": "wgan-gp", "critic_steps": 2, "ema": 0.0})],
+)
+def test_on_a_device_it_neither_mixes_nor_waits(preset, options, fake, big):
+    s = small(big, preset, **options)
+    data = gan.load_data(s)
+    host, there = gan.Trainer(s, data), gan.Trainer(s, data, "fake:0")
+    there.advance()
+    fake.waits.clear()
+    there.advance()
+    assert fake.waits == []
+    host.advance()
+    host.advance()
+    assert there.finite()
+    row, same_row = there.measure(True)[0], host.measure(True)[0]
+    assert row == pytest.approx(same_row, rel=0.05)
+    there.roll_back()
+    assert all(type(p._data) is fake.ndarray for p in there.gan.parameters())
+    there.advance()
+
+
 # ------------------------------------------------------------------------------------------------------------ runs
 
 RESULTS = ("last.safetensors", "state.safetensors", "metrics.jsonl")

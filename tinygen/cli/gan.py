@@ -1,4 +1,4 @@
-"""``tinygen gan``: train a generative adversarial network, draw from it, walk through its space, look for copies."""
+"""``tinygen gan``: train a generative adversarial network, draw from it, walk through its space, judge its pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygen.cli.common import add_training_options, device_of, eprint, seed_of
-from tinygen.data.images import SPLITS
+from tinygen.cli.quality import add_quality
+from tinygen.data.images import SPLITS, ImageData
 from tinygen.generators import gan, gan_pictures
 from tinygen.generators.augment import POLICIES
 from tinygen.pictures import enlarge, grid, save_gif, save_png
@@ -21,13 +22,19 @@ from tinygen.run import Run, new_run_path
 
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
-    told = "generative adversarial network: train, sample, morph, nearest"
+    told = "generative adversarial network: train, sample, morph, nearest, quality"
     parser = subparsers.add_parser("gan", help=told, description=gan.__doc__)
-    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="train|sample|morph|nearest")
+    commands = parser.add_subparsers(dest="subcommand", required=True, metavar="train|sample|morph|nearest|quality")
     _add_train(commands)
     _add_sample(commands)
     _add_morph(commands)
     _add_nearest(commands)
+    add_quality(commands, _generated)
+
+
+def _generated(path: Path, n: int, generator: Generator) -> tuple[np.ndarray, ImageData, ImageData | None]:
+    model, settings = gan.load_model(path, warn=eprint)
+    return gan.generate(model, n, generator), gan.load_data(settings, eprint), None
 
 
 def _add_train(commands: Any) -> None:

@@ -53,7 +53,7 @@ def _describe(out: Path, steps: int, seconds: float) -> str:
     from PIL import Image
 
     run = Run.open(out)
-    rows = run.metrics()
+    rows = [row for row in run.metrics() if row.get("d_loss") is not None]  # not those of a return
     looks = [row for row in rows if "variety" in row]
     stages = [steps * (i + 1) // STAGES for i in range(STAGES)]
     grids = [read_image(out / "samples" / f"step_{step:06d}.png") for step in stages]

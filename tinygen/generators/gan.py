@@ -81,8 +81,8 @@ def load_data(settings: Settings, report: Callable[[str], None] | None = None) -
     )
     needed = max(settings.batch_size * settings.critic_steps, 2)
     if len(data) < needed:
-        raise ValueError(f"`batch_size` {settings.batch_size} times `critic_steps` {settings.critic_steps}: a step takes "
-                         f"{needed} pictures, but there are only {len(data)}")
+        raise ValueError(f"`batch_size` {settings.batch_size} times `critic_steps` {settings.critic_steps}: a step "
+                         f"takes {needed} pictures, but there are only {len(data)}")
     if (data.images == data.images[0]).all():
         raise ValueError(f"`data` is {settings.data!r}, whose pictures are all the same: there is nothing to learn")
     return data
@@ -148,8 +148,9 @@ class Trainer:
         }
 
     def keep(self) -> None:
-        """Remember this moment as the good one to go back to."""
-        self.good = copy.deepcopy({"weights": dict(self.gan.state_dict()), "progress": self.progress()})
+        """Remember this moment as the good one to go back to; the weights on the host."""
+        weights = {name: to_device(array, "cpu") for name, array in self.gan.state_dict().items()}
+        self.good = copy.deepcopy({"weights": weights, "progress": self.progress()})
 
     def go_to(self, moment: dict[str, Any]) -> None:
         """Be as at a moment that :meth:`keep` remembered."""
@@ -361,7 +362,7 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
                 row, finding = trainer.measure(look)
                 run.log(**row, **({"health": finding} if finding else {}))
             if (stop or save) and finding is None and not trainer.finite():
-                if not save and step < total:  # the next row will tell, in this run or in the one that goes on with it
+                if not save and step < settings.steps:  # the next row will tell, in the run that goes on with this one
                     progress.print(f"stopped at step {step}, where {ADVICE[NOT_FINITE]}. Nothing of it is saved; "
                                    "--resume goes on from the checkpoint before")
                     return EXIT_INTERRUPTED

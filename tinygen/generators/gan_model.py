@@ -100,13 +100,13 @@ class Settings:
     penalty: float = 10.0
     critic_steps: int = 1
     optimizer: str = "adam"
-    d_lr: float = 0.001
+    d_lr: float = 0.002
     g_lr: float = 0.001
     beta1: float = 0.5
     clip_value: float = 0.0
     decay: float = 0.0
     ema: float = 0.999
-    augment: str = "colour,translation,cutout"
+    augment: str = "translation,cutout"
     flip: bool = False
     shuffle: bool = True
     steps: int = 10_000
