@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import os
+import sys
 from typing import NamedTuple
 
 from tinygen_ops import direct_numba, polyphase_numba, winograd_numba
@@ -40,6 +42,9 @@ class Choice(NamedTuple):
     m: tuple[int, int]  # outputs of a plane, (0, 0) for the direct sum
     why: str
 
+    def __str__(self) -> str:
+        return f"{self.name}{f' F({self.m[0]} x {self.m[1]})' if any(self.m) else ''}: {self.why}"
+
 
 @functools.lru_cache(maxsize=4096)
 def choose(
@@ -54,7 +59,7 @@ def choose(
     exact: bool,
     weights: bool = False,
 ) -> Choice:
-    """Choose the algorithm of a convolution or of one of its gradients.
+    """Choose the algorithm of a convolution or of one of its gradients; with TINYGEN_DEBUG set, say which and why.
 
     Args:
         samples: N.
@@ -68,6 +73,16 @@ def choose(
         exact: leave out algorithms whose rounding differs in kind.
         weights: it is the gradient of the weight.
     """
+    choice = _best(samples, channels, out, kernel, stride, dilation, groups, size, exact, weights)
+    if os.environ.get("TINYGEN_DEBUG"):  # once for each shape: the answer is kept
+        what = "gradient of the weight" if weights else "convolution"
+        sides = [" x ".join(map(str, pair)) for pair in (size, kernel, stride)]
+        print(f"tinygen: {what} of {samples} x {channels} to {out} channels at {sides[0]}, kernel {sides[1]}, stride "
+              f"{sides[2]}: {choice}", file=sys.stderr)
+    return choice
+
+
+def _best(samples, channels, out, kernel, stride, dilation, groups, size, exact, weights) -> Choice:
     none = (0, 0)
     if out < NARROW and channels > out and stride == (1, 1) and groups == 1 and kernel[1] > 1:
         return Choice("narrow", none, f"{out} output channels would leave most of a vector of {W} empty")

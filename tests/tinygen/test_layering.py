@@ -47,6 +47,7 @@ LAZY = {
     ("tinygen_ops.registry", "?"),  # the Numba and CUDA forms of a kernel
     ("tinygen_ops.elementwise", "cupyx.scipy.special"),  # CuPy's erf
     ("tinygen_ops.registry", "tinygen_ops.compile"),  # loads Numba
+    ("tinygen_ops.ways", "tinygen_ops.convolution_numba"),  # likewise
     ("tinygen.bench.workloads", "tinygen.bench.peak"),  # loads Numba
     ("tinygen.bench.worker", "?"),  # the module that it serves: our workloads, or the peer's
     ("tinygen.data.text", "pydoc_data.topics"),  # 700 KB of text

@@ -15,6 +15,8 @@ from tinygen_ops.convolution import (
     transposed_size,
     windows,
 )
+from tinygen_ops.registry import machine, use
+from tinygen_ops.ways import way
 
 
 def read(length, kernel, stride, lo, dilation, q):
@@ -197,3 +199,19 @@ def test_errors_name_the_shapes(form, rng, call, message):
     x, w, gy = triple(rng, (2, 4, 6, (9,), (3,), (1,), ((0, 0),), (1,), 2), np.float32)
     with pytest.raises(ValueError, match=message):
         call(x, w, gy, ((1,), ((0, 0),), (1,), 2))
+
+
+def test_the_way_is_told_with_its_reason(numba_form, monkeypatch, capsys):
+    layer = (20, 256, 256, (5, 5), (1, 1), (32, 32))
+    if machine().width == 16:  # the width that the choice was fitted to
+        assert way(*layer).startswith("winograd F(4 x 4): ")
+    with use("exact"):
+        assert way(*layer) == "direct: TINYGEN_KERNELS=exact"
+    with use("reference"):
+        assert way(*layer) == "plain: columns and a product"
+    monkeypatch.setenv("TINYGEN_DEBUG", "1")
+    for _ in range(2):
+        way(7, 11, 13, (3, 3), (2, 2), (19, 17))
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1  # once for each shape
+    assert told[0].startswith("tinygen: convolution of 7 x 11 to 13 channels at 19 x 17, kernel 3 x 3, stride 2 x 2: d")

@@ -13,8 +13,22 @@ from tinygen.backend import cuda_problem
 from tinygen.data.download import cache_dir
 from tinygen.version import __version__
 from tinygen_ops import registry
+from tinygen_ops.ways import way
 
 PACKAGES = ("numpy", "numba", "llvmlite", "cupy", "pillow", "safetensors", "pooch", "h5py", "tqdm")
+
+
+# Layers of the generators: name, (N, C, O, kernel, stride, lengths of the result).
+CONVOLUTIONS = (
+    ("VAE, second layer", (16, 32, 64, (3, 3), (2, 2), (14, 14))),
+    ("VAE, third layer", (16, 64, 64, (3, 3), (1, 1), (14, 14))),
+    ("GAN, generator 5 x 5", (20, 256, 256, (5, 5), (1, 1), (32, 32))),
+    ("GAN, generator, last", (20, 256, 3, (7, 7), (1, 1), (32, 32))),
+    ("GAN, discriminator 4 x 4", (40, 128, 128, (4, 4), (2, 2), (14, 14))),
+    ("VGG19 block3", (1, 256, 256, (3, 3), (1, 1), (100, 133))),
+    ("Inception 1 x 7", (1, 160, 160, (1, 7), (1, 1), (20, 20))),
+    ("Inception 1 x 1", (1, 288, 64, (1, 1), (1, 1), (41, 41))),
+)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -55,4 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  compiled code is kept in {machine.cache_folder}")
     for name, variants, runs, why in registry.available():
         print(f"  {name:<22} {runs:<10} of {', '.join(variants)}: {why}")
+    print("convolutions, by shape (TINYGEN_DEBUG=1 tells each as it first runs):")
+    for name, layer in CONVOLUTIONS:
+        print(f"  {name:<25} {way(*layer)}")
     return 0
