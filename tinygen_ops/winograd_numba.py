@@ -30,8 +30,8 @@ from tinygen_ops.simd import W, broadcast, call_address, load, maximum, store
 from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
 
 # Floats of transformed patches that are in work at a time, for each thread: 1.6 MB, about a second-level cache. Between
-# 1 and 2.8 MB it makes no difference; with 12 MB in all, 64 > 64 channels, 3 x 3 at batch 128 took 1.4 times as long, 5 x 5
-# of 256 channels 1.5, VGG's 128 and 512 channels 1.4 and 1.3 (one of two busy cores with 32 MB of third-level cache).
+# 1 and 2.8 MB it makes no difference; with 12 MB in all, 64 > 64 channels, 3 x 3 at batch 128 took 1.4 times as long,
+# 5 x 5 of 256 channels 1.5, VGG's 128 and 512 channels 1.4 and 1.3 (one of two busy cores, 32 MB of third-level cache).
 ROOM = 400_000
 TILE = 12 * ROWS  # patches that one panel of weights passes over
 CHUNK = 4 * W  # channels that are transformed together: the patch between the two axes stays in the first-level cache
