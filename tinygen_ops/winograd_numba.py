@@ -29,9 +29,10 @@ from tinygen_ops.layout import channels_last
 from tinygen_ops.simd import W, broadcast, call_address, load, maximum, store
 from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
 
-# Floats of transformed patches that are in work at a time, for each thread: 1.6 MB, about a second-level cache. Between
-# 1 and 2.8 MB it makes no difference; with 12 MB in all, 64 > 64 channels, 3 x 3 at batch 128 took 1.4 times as long,
-# 5 x 5 of 256 channels 1.5, VGG's 128 and 512 channels 1.4 and 1.3 (one of two busy cores, 32 MB of third-level cache).
+# Floats of transformed patches that are in work at a time, for each thread: 1.6 MB, so that they stay in the cache.
+# With 12 MB in all the 3 x 3 layers of 64 > 64 channels at batch 128 took 1.4 times as long, 5 x 5 of 256 channels 1.5,
+# VGG's of 128 and 512 channels 1.4 and 1.3 (AMD EPYC, caches of 1 and 32 MB, shared with others); from 1 to 2.8 MB
+# nothing changes.
 ROOM = 400_000
 TILE = 12 * ROWS  # patches that one panel of weights passes over
 CHUNK = 4 * W  # channels that are transformed together: the patch between the two axes stays in the first-level cache
@@ -251,14 +252,16 @@ def runs_of(channels: int, used: tuple[tuple[bool, ...], ...]) -> list[tuple[int
         channels: of a part.
         used: for each place, for each part: whether its weights are other than 0 there.
     """
-    cuts = -(-channels // DEPTH)
-    edges = [k * (channels // W) // cuts * W for k in range(cuts + 1)]
     rows = []
     for place, parts in enumerate(used):
-        begun = len(rows)
-        for part, there in enumerate(parts):
+        begun, at = len(rows), 0
+        for there, group in itertools.groupby(parts):
+            length = channels * len(list(group))
+            cuts = -(-length // DEPTH)
+            edges = [at + k * (length // W) // cuts * W for k in range(cuts + 1)]
             for a, b in itertools.pairwise(edges) if there else ():
-                rows.append((place, part * channels + a, b - a, int(len(rows) > begun)))
+                rows.append((place, a, b - a, int(len(rows) > begun)))
+            at += length
         if len(rows) == begun:
             rows.append((place, 0, 0, 0))  # a sum of nothing: zeros are stored
     return rows
@@ -415,9 +418,7 @@ def sum_products(tiles, v, row_of_v, v_step, runs, channels, g, row_of_g, g_step
 
 
 @jit(parallel=True)
-def transform_sums(
-    along_h, along_w, nh, nw, kh, kw, sums, step, channels, columns, gw, gw_row, gw_pixel, scratch
-):
+def transform_sums(along_h, along_w, nh, nw, kh, kw, sums, step, channels, columns, gw, gw_row, gw_pixel, scratch):
     """Write G^T z G of sums [place][channel][column] to gw [kernel place][channel][column].
 
     Args:

@@ -164,3 +164,20 @@ def test_labels_do_not_overlap_and_markup_is_escaped():
     ys = [float(y) for y in re.findall(r'-text" x="[\d.]+" y="([\d.]+)"', drawn)]
     assert abs(ys[0] - ys[1]) >= 17
     assert "<script>" not in page.sample("t", "<script>", "<b>")
+
+
+def test_the_vae_part_goes_on_where_it_was_and_its_page_is_whole(tmp_path):
+    told = []
+    part = demo.vae.run(tmp_path, told.append, pictures=200, epochs=1)
+    (tmp_path / "index.html").write_text(page.page("title", "lead", [part], "footer"))
+    parser, words = read(tmp_path / "index.html")
+    assert len(parser.sources) == 1
+    assert parser.sources[0].startswith("data:image/png;base64,")
+    assert "15 x 15 points of the plane" in words
+    again = demo.vae.run(tmp_path, told.append, pictures=200, epochs=1)
+    assert any("finished already" in line for line in told)
+    assert again.html.count("<svg") == part.html.count("<svg") == 1
+
+
+def test_every_generator_that_can_be_shown_offline_has_a_part():
+    assert demo.PARTS == (demo.text, demo.vae, demo.gan)

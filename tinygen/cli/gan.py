@@ -41,7 +41,7 @@ def _add_train(commands: Any) -> None:
     parser = commands.add_parser(
         "train", help="train on pictures",
         epilog="presets: book is the chapter to the letter (the R edition), book-python the Python edition, which the "
-        "published figures come from; tuned (the default) is a hundred times cheaper and mends the quirks",
+        "published figures come from; tuned (the default) mends the quirks, with networks that are much cheaper",
     )
     add = parser.add_argument
     add("--data", metavar="NAME|DIR|FILE.npz",
@@ -91,9 +91,9 @@ def _add_contest(group: Any) -> None:
         "wgan-gp 5 are usual)")
     add("--penalty", type=float, metavar="X", help="weight of wgan-gp's gradient penalty (10)")
     add("--optimizer", choices=["adam", "rmsprop"], help="tuned adam, book rmsprop")
-    add("--d-lr", type=float, metavar="X", help="the discriminator's learning rate (book 0.0008): lower it where the "
-        "discriminator dominates")
-    add("--g-lr", type=float, metavar="X", help="the generator's (book 0.0004)")
+    add("--d-lr", type=float, metavar="X", help="the discriminator's learning rate (tuned 0.002, book 0.0008): lower "
+        "it where the discriminator dominates")
+    add("--g-lr", type=float, metavar="X", help="the generator's (tuned 0.0005, book 0.0004)")
     add("--beta1", type=float, metavar="X", help="Adam's memory of gradients (0.5: the opponent changes, so old ones "
         "mislead)")
     add("--clip-value", type=float, metavar="X", help="limit on each number of the gradients, 0 for none (book 1)")
@@ -102,7 +102,7 @@ def _add_contest(group: Any) -> None:
         "of itself at each step (tuned 0.999); 0: none")
     add("--augment", metavar="NAMES", help=f"change pictures at random before the discriminator sees them, real and "
         f"generated alike, against learning few pictures by heart: {', '.join(POLICIES)}, joined by commas, or '' "
-        "(book)")
+        "(tuned translation,cutout; book '')")
     add("--flip", action=argparse.BooleanOptionalAction, help="mirror real pictures at random (off)")
     add("--shuffle", action=argparse.BooleanOptionalAction, help="a new order for each pass (book: off)")
 

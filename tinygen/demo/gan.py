@@ -82,8 +82,8 @@ def _describe(out: Path, steps: int, seconds: float) -> str:
             "Neither loss says how good the pictures are: each network is measured against the other, which learns "
             "too. So no loss falls for good, and a run is judged by looking.",
         ),
-        "<p>In so short a run many of the digits are still malformed. What decides is patience: the runs of "
-        "<code>docs/gan.md</code> take some ten thousand steps.</p>",
+        "<p>In so short a run many of the digits are still malformed. A run of the default "
+        "length has 10,000 steps.</p>",
         page.details("Every setting", page.table(run.settings)),
         "<h3>Next: the chapter's frogs</h3>",
         page.shell(

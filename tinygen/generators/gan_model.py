@@ -101,7 +101,7 @@ class Settings:
     critic_steps: int = 1
     optimizer: str = "adam"
     d_lr: float = 0.002
-    g_lr: float = 0.001
+    g_lr: float = 0.0005
     beta1: float = 0.5
     clip_value: float = 0.0
     decay: float = 0.0
