@@ -25,6 +25,7 @@ from numba import get_num_threads, get_thread_id, prange
 from tinygen_ops import memory, winograd_generated
 from tinygen_ops.compile import address, jit
 from tinygen_ops.direct_numba import Image, image, packed, panels
+from tinygen_ops.frozen import once
 from tinygen_ops.layout import channels_last
 from tinygen_ops.simd import W, broadcast, call_address, load, maximum, store
 from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
@@ -267,8 +268,9 @@ def runs_of(channels: int, used: tuple[tuple[bool, ...], ...]) -> list[tuple[int
     return rows
 
 
+@once
 def weights_for(w: np.ndarray, mh: int, mw: int) -> np.ndarray:
-    """Return the transformed weights of w (O, C, R, S), in panels."""
+    """Return the transformed weights of w (O, C, R, S), in panels; made once where w is frozen."""
     out, depth, kh, kw = w.shape
     flat, _ = packed(w.transpose(2, 3, 1, 0)[None])  # panels of (R, S, C, columns)
     result = memory.empty(((mh + kh - 1) * (mw + kw - 1) * depth * out,))

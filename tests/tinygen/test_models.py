@@ -366,3 +366,29 @@ def test_import_is_light():
     root = Path(__file__).parents[2]
     run = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
     assert run.stdout.split() == []
+
+
+def test_frozen_weights_are_read_only_until_they_are_wanted():
+    model = tg.models.squeezenet().freeze()
+    x = np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32)
+    first = model(x).numpy()
+    weight = next(model.parameters())
+    assert not weight.requires_grad
+    with pytest.raises(ValueError, match="read-only"):
+        weight._data[...] = 0
+    state = {name: 2 * array for name, array in model.state_dict().items()}
+    model.load_state_dict(state)  # frozen again, and nothing of the old weights is used any more
+    assert not next(model.parameters())._data.flags.writeable
+    other = tg.models.squeezenet()
+    other.load_state_dict(state)
+    np.testing.assert_array_equal(model(x).numpy(), other(x).detach().numpy())
+    assert not np.array_equal(model(x).numpy(), first)
+    optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
+    for parameter in model.parameters():
+        parameter.requires_grad = True
+    model(x).sum().backward()
+    with pytest.raises(ValueError, match=r"parameter 0 of `params`, of shape .* is frozen"):
+        optimizer.step()
+    model.requires_grad_()
+    optimizer.step()
+    assert not np.array_equal(next(model.parameters()).detach().numpy(), next(other.parameters()).detach().numpy())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -269,6 +269,38 @@ class Network(Module):
             if node.weights:
                 node.module.fill(generator)
         return self
+
+    def freeze(self) -> Network:
+        """Say that the weights stay as they are: no gradients for them, and their arrays become read-only.
+
+        What kernels work out from frozen weights they keep (`tinygen_ops/frozen.py`). ``requires_grad_(True)`` undoes
+        it.
+        """
+        super().requires_grad_(False)
+        for parameter in self.parameters():
+            if isinstance(parameter._data, np.ndarray) and parameter._data.flags.writeable:
+                parameter._data = parameter._data.copy(order="K")  # an array of its own, that nobody else holds
+                parameter._data.setflags(write=False)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Network:
+        """Say of all parameters whether their gradients are wanted; if so, frozen ones can be written again."""
+        super().requires_grad_(requires_grad)
+        for parameter in self.parameters() if requires_grad else ():
+            if isinstance(parameter._data, np.ndarray):
+                parameter._data.setflags(write=True)
+        return self
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Take over the values in ``state``, as every Module; a frozen network is frozen again afterwards."""
+        frozen = [p for p in self.parameters() if isinstance(p._data, np.ndarray) and not p._data.flags.writeable]
+        for parameter in frozen:
+            parameter._data.setflags(write=True)
+        try:
+            super().load_state_dict(state, strict)
+        finally:
+            if frozen:
+                self.freeze()
 
     def fold(self) -> Network:
         """Merge every batch normalisation into the convolution before it; the activations stay the same.

@@ -60,8 +60,8 @@ def finish(
     else:
         path = find(network.name, include_top, report) if weights == "imagenet" else Path(weights)
         load(network, path, report)
-        network.requires_grad_(False)
-    return network.fold() if fold else network
+    network = network.fold() if fold else network
+    return network if weights is None else network.freeze()
 
 
 def find(name: str, include_top: bool = False, report: Report | None = None) -> Path:

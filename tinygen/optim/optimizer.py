@@ -93,6 +93,9 @@ class Optimizer:
             batches: dict[int, list] = {}  # how often it was updated -> parameters; nearly always one batch
             for i, p in numbered:
                 if p.grad is not None:
+                    if getattr(getattr(p._data, "flags", None), "writeable", True) is False:
+                        raise ValueError(f"parameter {i} of `params`, of shape {p.shape}, is frozen: its array is "
+                                         "read-only; model.requires_grad_() undoes that")
                     arrays = self.state.setdefault(i, {})
                     for name in self._names(group):
                         if name not in arrays:
