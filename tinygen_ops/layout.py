@@ -11,7 +11,7 @@ import numpy as np
 from tinygen_ops.arrays import array_module
 from tinygen_ops.registry import kernel
 
-__all__ = ["channels_last", "contiguous"]
+__all__ = ["channels_last", "contiguous", "lies_channels_last"]
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
@@ -33,3 +33,8 @@ def channels_last(x: Array) -> Array:
     """Return x (N, C, *S) as (N, *S, C), the channels side by side: a view where it lies so, else a copy."""
     xp = array_module(x)
     return xp.ascontiguousarray(xp.moveaxis(x, 1, -1))
+
+
+def lies_channels_last(x: Array) -> bool:
+    """Return whether the channels of x (N, C, *S) lie side by side in memory, and not only for want of others."""
+    return not x.flags.c_contiguous and array_module(x).moveaxis(x, 1, -1).flags.c_contiguous

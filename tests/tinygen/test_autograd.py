@@ -433,7 +433,7 @@ USES = {
     "exp of sum": lambda x: (x * x).exp(),
     "matmul": lambda x: x @ x,
     "div": lambda x: 1.0 / x,
-    "relu": tg.relu,
+    "leaky relu": lambda x: tg.nn.functional.leaky_relu(x, -0.5),
     "max": lambda x: x * x.max(),
 }
 
@@ -487,6 +487,11 @@ def test_writes_that_matter_to_nobody():
     _data(x)
     y.sum().backward()
     assert numbers(x.grad) == [1.0, 1.0]
+    x = leaf(1.0, -2.0)
+    y = tg.relu(x)  # saves its result
+    x.data[:] = -9.0
+    y.sum().backward()
+    assert numbers(x.grad) == [1.0, 0.0]
 
 
 def test_writes_into_constants_and_results():

@@ -12,6 +12,7 @@ from tinygen.ops._inputs import BroadcastTo, SumTo, as_tensor, check_axes, check
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
 from tinygen_ops.layout import contiguous as lay_out
+from tinygen_ops.layout import lies_channels_last
 
 
 class Reshape(Function):
@@ -24,8 +25,8 @@ class Reshape(Function):
     @staticmethod
     def forward(ctx: Node, x: Any, shape: tuple[int, ...]) -> Any:
         ctx.shape = x.shape
-        if len(shape) == 2 < x.ndim and shape[0] == x.shape[0]:
-            x = lay_out(x)  # flattening what lies channels last is a copy in any case; this one takes all threads
+        if len(shape) == 2 < x.ndim and shape[0] == x.shape[0] and lies_channels_last(x):
+            x = lay_out(x)  # to flatten it is a copy in any case; this one takes all threads
         return x.reshape(shape)
 
     @staticmethod
