@@ -137,7 +137,7 @@ def both_axes(along_h, along_w, in_h, in_w, out_h, out_w, x, row, pixel, y, y_ro
 
 @jit(parallel=True)
 def multiply_back(
-    table_of, along_h, along_w, nh, nw, mh, mw, v, row_of_v, step, runs, channels, cut, weights, many, block, first,
+    table_of, along_h, along_w, nh, nw, mh, mw, v, row_of_v, step, runs, channels, cut, weights, many, blocks, first,
     tiles, bias, floor, slope, y_steps, z, scratch,
 ):  # fmt: skip
     """Multiply transformed patches and weights, transform back, add the bias, rectify, write.
@@ -159,22 +159,23 @@ def multiply_back(
             that this has, first run, one behind the last).
         weights: panels of [place][channel][columns].
         many: patches in work.
-        block: patches that one item takes.
+        blocks: into which they are cut, between tiles.
         first: number of the first patch.
         tiles: patches in a sample: (rows, columns).
         bias: address of the bias, one number for each output channel.
         floor: what is smaller becomes this, -inf: nothing.
         slope: then the result is the larger one of v and slope v, 1: v itself.
         y_steps: of the outputs (sample, row, pixel).
-        z: room for each thread: nh nw block PANEL.
+        z: room for each thread: nh nw PANEL for each patch of the largest block.
         scratch: room for each thread, nh nw CHUNK + mh mw 2 W.
     """
     per_sample, count = tiles[0] * tiles[1], cut.shape[0]
-    blocks = (many + block - 1) // block
+    groups = (many + ROWS - 1) // ROWS
+    block = (groups + blocks - 1) // blocks * ROWS
     lowest, factor = broadcast(floor), broadcast(slope)
     for item in prange(blocks * count):
-        t0, panel = item // count * block, item % count
-        t1 = min(many, t0 + block)
+        panel, t0 = item % count, item // count * groups // blocks * ROWS
+        t1 = min(many, (item // count + 1) * groups // blocks * ROWS)
         vectors = cut[panel, 1]
         wide = vectors * W
         products = z + 4 * get_thread_id() * nh * nw * block * 2 * W
@@ -342,21 +343,19 @@ def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, 
         runs += runs_of(channels, used)
         about = y.address, y.height, y.width, begun, len(runs)
         cut += [(j, vectors, at + place, *about) for j, vectors, place in cut_of(out, deep, nh * nw).tolist()]
-    block = TILE
-    while block > ROWS and -(-min(batch, total) // block) * len(cut) < 4 * threads:
-        block -= ROWS
+    blocks = {many: blocks_of(many, len(cut), threads) for many in (min(batch, total), total % batch) if many}
     v = memory.empty((nh * nw * batch * row_of_v,))
-    z = memory.empty((threads * nh * nw * block * 2 * W,))
+    z = memory.empty((threads * nh * nw * min(batch, TILE) * 2 * W,))
     scratch = memory.empty((threads * nh * nw * (channels + 2 * CHUNK),))
     bias = np.zeros(out, np.float32) if bias is None else np.ascontiguousarray(bias)
-    tile_table = table({size for many in (min(batch, total), total % batch) for size in _sizes(many, block)})
+    tile_table = table({size for many in blocks for size in _sizes(many, blocks[many])})
     runs, cut, y_steps = np.array(runs, np.int64), np.array(cut, np.int64), _steps(targets[0].image)
     for first in range(0, total, batch):
         many = min(batch, total - first)
         transform_parts(parts, channels, kernel, m, first, first + many, tiles, v, batch, scratch)
         multiply_back(
             tile_table, transform("at", mh, kh), transform("at", mw, kw), nh, nw, mh, mw, address(v), row_of_v,
-            batch * row_of_v, runs, deep, cut, address(weights), many, block, first, tiles, address(bias),
+            batch * row_of_v, runs, deep, cut, address(weights), many, blocks[many], first, tiles, address(bias),
             np.float32(floor), np.float32(slope), y_steps, address(z), address(scratch),
         )  # fmt: skip
 
@@ -378,13 +377,31 @@ def _steps(x: Image) -> np.ndarray:
     return np.array([x.sample, x.row, x.pixel, x.height, x.width], np.int64)
 
 
-def _sizes(many: int, block: int) -> set[int]:
-    """The tile sizes that come up where `many` rows are cut into blocks."""
-    found = set()
-    for rows in {min(many, block), many % block} - {0}:
-        _, small, larger = tile_rows(rows)
-        found |= {small, small + 1} if larger else {small}
-    return found
+@functools.lru_cache(maxsize=4096)
+def blocks_of(many: int, count: int, threads: int) -> int:
+    """Return into how many blocks to cut the patches: the fewest with which the busiest thread has least to do.
+
+    Args:
+        many: patches.
+        count: panels, each of which passes over each block.
+        threads: that share the blocks and panels, in order.
+    """
+    groups = -(-many // ROWS)
+
+    def busiest(blocks: int) -> int:
+        items = [(k + 1) * groups // blocks - k * groups // blocks for k in range(blocks) for _ in range(count)]
+        share = -(-len(items) // threads)
+        return max(sum(items[i : i + share]) for i in range(0, len(items), share))
+
+    fewest = -(-groups * ROWS // TILE)
+    return min(range(fewest, min(groups, fewest + 2 * threads) + 1), key=busiest)
+
+
+def _sizes(many: int, blocks: int) -> set[int]:
+    """The tile sizes that come up where `many` patches are cut into blocks: whole ones, and those of the last block."""
+    groups = -(-many // ROWS)
+    _, small, larger = tile_rows(many - (blocks - 1) * groups // blocks * ROWS)
+    return {ROWS, small, small + 1} if larger else {ROWS, small}
 
 
 @jit(parallel=True)
