@@ -75,8 +75,8 @@ def _describe(out: Path, seconds: float) -> str:
             [page.Curve("training", _between_rows(rows)),
              page.Curve("held out", [(row["step"], row["val_loss"]) for row in ends], "orange", dots=True)],
             "step", "nats per picture", None,
-            "Reconstruction plus a fifth of the divergence: in so short a run the whole of it would press all digits into "
-            "one point. A longer run takes all of it, and the sum is then a bound of -ln p(picture).",
+            "Reconstruction plus a fifth of the divergence: in so short a run the whole of it would press all digits "
+            "into one point. A longer run takes all of it, and the sum is then a bound of -ln p(picture).",
         ),
         page.details("Every setting", page.table(run.settings)),
         "<h3>Next: handwritten digits</h3>",
