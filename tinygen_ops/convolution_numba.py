@@ -38,7 +38,7 @@ NARROW = W // 2 + 1  # channels of the result
 class Choice(NamedTuple):
     """An algorithm, and why it was chosen."""
 
-    name: str  # "direct", "narrow" (the same for few output channels), "winograd" or "polyphase"
+    name: str  # "direct", "narrow" and "columns" (the same for few output channels), "winograd" or "polyphase"
     m: tuple[int, int]  # outputs of a plane, (0, 0) for the direct sum
     why: str
 
@@ -58,6 +58,7 @@ def choose(
     size: tuple[int, int],
     exact: bool,
     weights: bool = False,
+    back: bool = False,
 ) -> Choice:
     """Choose the algorithm of a convolution or of one of its gradients; with TINYGEN_DEBUG set, say which and why.
 
@@ -72,20 +73,22 @@ def choose(
         size: lengths of the result (P, Q); for the gradient of the input at a stride those of its longest phase.
         exact: leave out algorithms whose rounding differs in kind.
         weights: it is the gradient of the weight.
+        back: it is the gradient of the input.
     """
-    choice = _best(samples, channels, out, kernel, stride, dilation, groups, size, exact, weights)
+    choice = _best(samples, channels, out, kernel, stride, dilation, groups, size, exact, weights, back)
     if os.environ.get("TINYGEN_DEBUG"):  # once for each shape: the answer is kept
-        what = "gradient of the weight" if weights else "convolution"
+        what = "gradient of the weight" if weights else "gradient of the input" if back else "convolution"
         sides = [" x ".join(map(str, pair)) for pair in (size, kernel, stride)]
         print(f"tinygen: {what} of {samples} x {channels} to {out} channels at {sides[0]}, kernel {sides[1]}, stride "
               f"{sides[2]}: {choice}", file=sys.stderr)
     return choice
 
 
-def _best(samples, channels, out, kernel, stride, dilation, groups, size, exact, weights) -> Choice:
+def _best(samples, channels, out, kernel, stride, dilation, groups, size, exact, weights, back) -> Choice:
     none = (0, 0)
-    if out < NARROW and channels > out and stride == (1, 1) and groups == 1 and kernel[1] > 1:
-        return Choice("narrow", none, f"{out} output channels would leave most of a vector of {W} empty")
+    if out < NARROW and channels > out and groups == 1 and kernel[1] > 1 and (stride == (1, 1) or back):
+        name = "narrow" if stride == (1, 1) else "columns"
+        return Choice(name, none, f"{out} output channels would leave most of a vector of {W} empty")
     if exact:
         return Choice("direct", none, "TINYGEN_KERNELS=exact")
     if stride not in ((1, 1), (2, 2)) or dilation != (1, 1) or groups > 1 or min(kernel) < stride[0]:
@@ -142,9 +145,11 @@ def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=N
         return conv_input_gradient(gy[:, :, None], w[:, :, None], *settings)[:, :, 0]
     samples, (channels, out, *kernel), exact = gy.shape[0], w.shape, mode() == "exact"
     phase = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
-    choice = choose(samples, channels, out, tuple(kernel), stride, dilation, groups, phase, exact)
+    choice = choose(samples, channels, out, tuple(kernel), stride, dilation, groups, phase, exact, back=True)
     if choice.name == "direct":
         return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope)
+    if choice.name == "columns":
+        return _rectified(direct_numba.input_gradient_by_columns(gy, w, size, stride, padding, dilation, bias), slope)
     if choice.name == "polyphase":
         corner = padding[0][0], padding[1][0]
         return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope))

@@ -25,6 +25,7 @@ from numba import prange
 
 from tinygen_ops import memory
 from tinygen_ops.compile import address, jit
+from tinygen_ops.frozen import once
 from tinygen_ops.layout import channels_last
 from tinygen_ops.simd import W, broadcast, call_address, load, load_float, maximum, select_less, store, store_float
 from tinygen_ops.tiles import ROWS, table, tile_rows
@@ -240,36 +241,23 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
 
 
 def run_plan(
-    x: Image,
-    channels_at: list[int],
-    runs: Runs,
-    sh: int,
-    sw: int,
-    y: Image,
-    samples: int,
-    panels_of,
-    weights,
-    bias,
-    slope=None,
-):
-    """Call `correlate` with all that it needs."""
+    x: Image, runs: Runs, sh: int, sw: int, y: Image, samples: int, matrix: np.ndarray, bias=None, slope=None
+) -> None:
+    """Call `correlate` with all that it needs for the weights `matrix` (groups, R, S, depth, columns)."""
+    groups, kh, kw, depth, columns = matrix.shape
+    weights, (_, cut) = packed_once(matrix), cuts_of(groups, kh * kw, depth, columns)
     block = max(1, BLOCK // max(1, y.width))
     rows = samples * y.height
     # an even number of items keeps two threads busy to the end
-    block = max(1, min(block, -(-rows * len(panels_of) // 4)))
-    cut = np.array(
-        [(first, v, width, at, offset) for (first, v, width, at), offset in zip(panels_of, channels_at, strict=True)],
-        np.int64,
-    )
-    partial = any(width < v * W for _, v, width, _ in panels_of)
-    items = -(-rows // block) * len(panels_of)
+    block = max(1, min(block, -(-rows * len(cut) // 4)))
+    items = -(-rows // block) * len(cut)
+    partial = cut[-1, 1] * W > cut[-1, 2]  # each group's last panel is as wide
     per_item = block * y.width * 2 * W if partial else 0
     room = np.empty(max(1, items * per_item), np.float32)
-    tiles = table(runs.sizes)
     if bias is not None:
         bias = np.concatenate([bias, np.zeros(2 * W, np.float32)])  # whole vectors are read
     correlate(
-        tiles,
+        table(runs.sizes),
         np.array([x.address, x.sample, x.row, x.pixel, x.height], np.int64),
         np.array([samples, y.height, y.width, sh, sw, block], np.int64),
         np.array(runs.taps, np.int64),
@@ -285,17 +273,29 @@ def run_plan(
     )
 
 
-def packed(matrix: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int, int]]]:
-    """Lay out (groups, R, S, depth, columns): the panels, and (first, vectors, columns, place) of each."""
-    groups, *sizes, columns = matrix.shape
-    cut, at = [], 0
+@functools.lru_cache(maxsize=1024)
+def cuts_of(groups: int, places: int, depth: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the weights of `groups` groups, each (places depth, columns), into panels: for `pack`, for `correlate`."""
+    to_pack, to_correlate, at = [], [], 0
     for g in range(groups):
         for j, v in panels(columns):
-            cut.append((g, j, v, min(v * W, columns - j), at))
-            at += math.prod(sizes) * v * W
-    out = np.empty(at, np.float32)
+            width = min(v * W, columns - j)
+            to_pack.append((g, j, v, width, at))
+            to_correlate.append((g * columns + j, v, width, at, g * depth))
+            at += places * depth * v * W
+    return np.array(to_pack, np.int64), np.array(to_correlate, np.int64)
+
+
+def packed(matrix: np.ndarray) -> np.ndarray:
+    """Return the panels of weights (groups, R, S, depth, columns) of any strides."""
+    groups, rows, columns, depth, width = matrix.shape
+    cut, _ = cuts_of(groups, rows * columns, depth, width)
+    out = np.empty(cut[-1, 4] + rows * columns * depth * cut[-1, 2] * W, np.float32)
     pack(matrix, cut, out)
-    return out, [(g * columns + j, v, width, at) for g, j, v, width, at in cut]
+    return out
+
+
+packed_once = once(packed)
 
 
 def image(x: np.ndarray) -> Image:
@@ -323,9 +323,7 @@ def forward(x, w, stride, padding, dilation, groups, bias=None, slope=None):
     runs = plan(taps_h, taps_w, sw, x.shape[3], size[1], depth, x.shape[1], depth < MERGE)
     # (O, C/g, R, S) -> (g, R, S, C/g, O/g)
     matrix = w.reshape(groups, out_channels // groups, depth, kh, kw).transpose(0, 3, 4, 2, 1)
-    weights, cut = packed(matrix)
-    offsets = [first // (out_channels // groups) * depth for first, _, _, _ in cut]
-    run_plan(image(xs), offsets, runs, sh, sw, image(y), x.shape[0], cut, weights, bias, slope)
+    run_plan(image(xs), runs, sh, sw, image(y), x.shape[0], matrix, bias, slope)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -344,11 +342,9 @@ def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, sl
             # (O, C/g, R, S) -> (g, R', S', O/g, C/g), with the kernel places of this phase
             part = w[:, :, _slice(places_h), _slice(places_w)]
             matrix = part.reshape(groups, out_per_group, *part.shape[1:]).transpose(0, 3, 4, 1, 2)
-            weights, cut = packed(matrix)
-            offsets = [first // depth * out_per_group for first, _, _, _ in cut]
             begin = whole.address + 4 * (a * whole.row + b * whole.pixel)
             to = Image(begin, whole.sample, whole.row * stride[0], whole.pixel * stride[1], rows, columns, gx)
-            run_plan(source, offsets, runs, 1, 1, to, gy.shape[0], cut, weights, bias, slope)
+            run_plan(source, runs, 1, 1, to, gy.shape[0], matrix, bias, slope)
     return gx.transpose(0, 3, 1, 2)
 
 
@@ -366,8 +362,8 @@ def forward_narrow(x, w, padding, dilation, bias=None):
     taps_h = tuple(r * dilation[0] - top for r in range(kh))
     runs = plan(taps_h, (-left,), 1, x.shape[3], reach, depth, depth, False)
     # (O, C, R, S) -> (1, R, 1, C, S O)
-    weights, cut = packed(w.transpose(2, 1, 3, 0).reshape(1, kh, 1, depth, kw * out_channels))
-    run_plan(image(channels_last(x)), [0] * len(cut), runs, 1, 1, image(z), x.shape[0], cut, weights, None)
+    matrix = w.transpose(2, 1, 3, 0).reshape(1, kh, 1, depth, kw * out_channels)
+    run_plan(image(channels_last(x)), runs, 1, 1, image(z), x.shape[0], matrix)
     y = np.empty((x.shape[0], height, width, out_channels), np.float32)
     bias = np.zeros(out_channels, np.float32) if bias is None else np.ascontiguousarray(bias)
     add_columns(address(z), x.shape[0] * height, reach, kw, dilation[1], out_channels, width, address(bias), address(y))
@@ -384,6 +380,65 @@ def add_columns(z, rows, reach, kw, step, columns, width, bias, y):
                 for s in range(kw):
                     total += load_float(z, ((row * reach + q + s * step) * kw + s) * columns + o)
                 store_float(y, (row * width + q) * columns + o, total)
+
+
+def input_gradient_by_columns(gy, w, size, stride, padding, dilation, bias=None):
+    """`input_gradient` in one group for few input channels, which would leave most of a vector empty.
+
+    z[n, p, q, (r, s, c)] = sum over o of gy[n, o, p, q] w[o, c, r, s] is one product for all phases of the stride;
+    then gx[n, c, i, j] is the sum of all z with p sh + r dh - top = i and q sw + s dw - left = j.
+    """
+    channels, kernel = w.shape[1], w.shape[2:]
+    samples, out_channels, height, width = gy.shape
+    columns = channels * math.prod(kernel)
+    z = memory.empty((samples, height, width, columns))
+    runs = plan((0,), (0,), 1, width, width, out_channels, out_channels, False)
+    # (O, C, R, S) -> (1, 1, 1, O, R S C)
+    matrix = w.transpose(0, 2, 3, 1).reshape(1, 1, 1, out_channels, columns)
+    run_plan(image(channels_last(gy)), runs, 1, 1, image(z), samples, matrix)
+    gx = memory.empty((samples, *size, channels))
+    axes = [
+        (*sizes[:3], step, lo, away)
+        for *sizes, step, (lo, _), away in zip(size, gy.shape[2:], kernel, stride, padding, dilation, strict=True)
+    ]
+    bias = np.zeros(channels, np.float32) if bias is None else np.ascontiguousarray(bias)
+    gather_columns(address(z), samples, np.array(axes, np.int64), channels, address(bias), address(gx))
+    return gx.transpose(0, 3, 1, 2)
+
+
+@jit(parallel=True)
+def gather_columns(z, samples, axes, channels, bias, gx):
+    """gx[n, i, j, c] = bias[c] + the sum of z[n, p, q, (r, s, c)] over p sh + r dh - top = i, q sw + s dw - left = j.
+
+    Args:
+        z: address of (samples, P, Q, R S C).
+        samples: N.
+        axes: for both axes (length of gx, of z, of the kernel, stride, padding before, dilation).
+        channels: C.
+        bias: address.
+        gx: address of (samples, H, W, C).
+    """
+    (height, rows, kh, sh, top, dh), (width, columns, kw, sw, left, dw) = axes[0], axes[1]
+    for item in prange(samples * height):
+        n, i = item // height, item % height
+        to = gx + 4 * item * width * channels
+        for j in range(width):
+            for c in range(channels):
+                store_float(to, j * channels + c, load_float(bias, c))
+        for r in range(kh):
+            p = i + top - r * dh
+            if p < 0 or p % sh or p // sh >= rows:
+                continue
+            for s in range(kw):
+                first = s * dw - left  # where the first z of the row belongs
+                begin = max(0, -(first // sw))  # the first that lies in gx, and the end of those that do
+                end = min(columns, (width - 1 - first) // sw + 1)
+                source = ((n * rows + p // sh) * columns * kh * kw + r * kw + s) * channels
+                for q in range(begin, end):
+                    for c in range(channels):
+                        at = (q * sw + first) * channels + c
+                        here = source + q * kh * kw * channels + c
+                        store_float(to, at, load_float(to, at) + load_float(z, here))
 
 
 @functools.lru_cache(maxsize=4096)

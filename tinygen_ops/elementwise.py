@@ -1,4 +1,4 @@
-"""Functions of one number that NumPy lacks."""
+"""Functions of numbers one by one: those that NumPy lacks, and sums on all threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tinygen_ops.arrays import array_module
 from tinygen_ops.registry import kernel
 
-__all__ = ["erf"]
+__all__ = ["add", "add_to", "erf"]
 
 # Numerators and denominators, highest power first: Cody's R(3, 3) in x**2 near 0 ...
 _NEAR = (
@@ -73,3 +73,21 @@ def _ratio(coefficients: tuple, x: Any) -> Any:
             y = y * x + c
         values.append(y)
     return values[0] / values[1]
+
+
+def _large(x: Any, y: Any) -> bool | str:
+    if not x.dtype == y.dtype == np.float32 or x.shape != y.shape:
+        return "it adds float32 arrays of one shape"
+    return True if x.size >= 65_536 else "too small to pay"
+
+
+@kernel(numba="tinygen_ops.elementwise_numba:add", supports=_large)
+def add(x: Any, y: Any) -> Any:
+    """Return x + y as a new array, whatever NumPy makes of the two; large ones on all threads."""
+    return x + y
+
+
+@kernel(numba="tinygen_ops.elementwise_numba:add_to", supports=_large)
+def add_to(total: Any, x: Any) -> None:
+    """Add x to ``total`` in place, ``total += x``; large ones on all threads."""
+    total += x

@@ -1,4 +1,4 @@
-"""Functions of one number on the CPU, a vector at a time."""
+"""Functions of numbers one by one on the CPU, a vector at a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numba import prange
 
 from tinygen_ops import simd
 from tinygen_ops.compile import address, jit
+from tinygen_ops.layout import in_memory_order, new_like
 from tinygen_ops.simd import W
 
 BLOCK = 4096  # numbers a thread takes at a time: 16 KB in and out stay in the first-level cache
@@ -33,3 +34,36 @@ def erf(x: np.ndarray) -> np.ndarray:
         _erf(address(rest), address(made), W)
         out[whole:] = made[: x.size - whole]
     return y
+
+
+@jit(parallel=True)
+def _add(x, y, z, size):
+    for block in prange((size + BLOCK - 1) // BLOCK):
+        for i in range(block * BLOCK, min(size, (block + 1) * BLOCK), W):
+            simd.store(z, i, simd.load(x, i) + simd.load(y, i))
+
+
+def _add_dense(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+    """Write x + y to z; all three one-dimensional."""
+    whole = z.size // W * W
+    _add(address(x), address(y), address(z), whole)
+    z[whole:] = x[whole:] + y[whole:]
+
+
+def add(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """See `tinygen_ops.add`."""
+    flat = in_memory_order(x) if x.strides == y.strides else None
+    if flat is None:
+        return x + y
+    z = new_like(x)
+    _add_dense(flat, in_memory_order(y), in_memory_order(z))
+    return z
+
+
+def add_to(total: np.ndarray, x: np.ndarray) -> None:
+    """See `tinygen_ops.add_to`."""
+    flat = in_memory_order(total) if x.strides == total.strides else None
+    if flat is None:
+        total += x
+    else:
+        _add_dense(flat, in_memory_order(x), flat)

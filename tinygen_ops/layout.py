@@ -4,14 +4,16 @@ Convolutions keep the channels of a pixel side by side; a dense layer behind the
 shape (N, C, H, W) says. Between the two stands one copy.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tinygen_ops import memory
 from tinygen_ops.arrays import array_module
 from tinygen_ops.registry import kernel
 
-__all__ = ["channels_last", "contiguous", "lies_channels_last"]
+__all__ = ["channels_last", "contiguous", "in_memory_order", "join_channels", "lies_channels_last", "new_like"]
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
@@ -31,10 +33,37 @@ def contiguous(x: Array) -> Array:
 @kernel(numba="tinygen_ops.layout_numba:channels_last", supports=_pays)
 def channels_last(x: Array) -> Array:
     """Return x (N, C, *S) as (N, *S, C), the channels side by side: a view where it lies so, else a copy."""
-    xp = array_module(x)
-    return xp.ascontiguousarray(xp.moveaxis(x, 1, -1))
+    return array_module(x).ascontiguousarray(x.transpose(0, *range(2, x.ndim), 1))
 
 
 def lies_channels_last(x: Array) -> bool:
     """Return whether the channels of x (N, C, *S) lie side by side in memory, and not only for want of others."""
-    return not x.flags.c_contiguous and array_module(x).moveaxis(x, 1, -1).flags.c_contiguous
+    return not x.flags.c_contiguous and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
+
+
+def _lie_so(xs: Sequence[Array]) -> bool | str:
+    if any(x.dtype != np.float32 or x.ndim != 4 for x in xs):
+        return "it is for float32 arrays (N, C, H, W)"
+    if any(x.shape[1] % 16 or not x.transpose(0, 2, 3, 1).flags.c_contiguous for x in xs):
+        return "it is for arrays that lie channels last, with multiples of 16 channels"
+    return True if sum(x.size for x in xs) >= 65_536 else "too small to pay"
+
+
+@kernel(numba="tinygen_ops.layout_numba:join_channels", supports=_lie_so)
+def join_channels(xs: Sequence[Array]) -> Array:
+    """Return arrays (N, C_i, ...), alike but for C_i, as one (N, sum of C_i, ...): their channels in a row."""
+    return array_module(*xs).concatenate(xs, 1)
+
+
+def in_memory_order(x: np.ndarray) -> np.ndarray | None:
+    """Return a one-dimensional view of x in the order of its memory; None where its numbers lie with gaps."""
+    axes = sorted(range(x.ndim), key=lambda i: -x.strides[i])
+    ordered = x.transpose(axes)
+    return ordered.reshape(-1) if ordered.flags.c_contiguous else None
+
+
+def new_like(x: np.ndarray) -> np.ndarray:
+    """Return a new array with the shape and the layout of x, which is dense, in memory that is used again."""
+    axes = sorted(range(x.ndim), key=lambda i: -x.strides[i])
+    made = memory.empty(tuple(x.shape[i] for i in axes))
+    return made.transpose(np.argsort(axes))

@@ -9,20 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from tinygen_ops import memory
 from tinygen_ops.compile import address, jit
+from tinygen_ops.layout import in_memory_order, new_like
 from tinygen_ops.rectify import channel_sums as plain_channel_sums
 from tinygen_ops.simd import W, broadcast, load, maximum, select_less, store
 
 BLOCK = 8192  # numbers that a thread takes at a time: 32 KB of each array
 ROWS = 256  # pixels that are summed together
-
-
-def in_memory_order(x: np.ndarray) -> np.ndarray | None:
-    """Return a one-dimensional view of x in the order of its memory; None where its numbers lie with gaps."""
-    axes = sorted(range(x.ndim), key=lambda i: -x.strides[i])
-    ordered = x.transpose(axes)
-    return ordered.reshape(-1) if ordered.flags.c_contiguous else None
 
 
 def _dense_like(x: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -33,13 +26,6 @@ def _dense_like(x: np.ndarray, like: np.ndarray) -> np.ndarray:
     copy = np.empty_like(like)
     copy[...] = x
     return copy
-
-
-def _new_like(x: np.ndarray) -> np.ndarray:
-    """A new array with the shape and the layout of x, which is dense, in memory that is used again."""
-    axes = sorted(range(x.ndim), key=lambda i: -x.strides[i])
-    made = memory.empty(tuple(x.shape[i] for i in axes))
-    return made.transpose(np.argsort(axes))
 
 
 def _apply(run, inputs: list[np.ndarray], out: np.ndarray) -> None:
@@ -81,13 +67,42 @@ def _mask(gy, x, gx, slope, size):
             store(gx, i, select_less(zero, load(x, i), value, below))
 
 
+@jit(parallel=True)
+def _mask_rows(gy, step, x, gx, slope, rows, length):
+    """As `_mask`, for rows of `length` numbers, a multiple of W; those of gy begin `step` apart."""
+    zero, factor = broadcast(np.float32(0)), broadcast(slope)
+    together = max(1, BLOCK // length)
+    for block in prange((rows + together - 1) // together):
+        for row in range(block * together, min(rows, (block + 1) * together)):
+            for i in range(0, length, W):
+                value = load(gy, row * step + i)
+                below = zero if slope == 0 else factor * value
+                store(gx, row * length + i, select_less(zero, load(x, row * length + i), value, below))
+
+
+def _pixels_apart(gy: np.ndarray, x: np.ndarray) -> int:
+    """Return the floats from pixel to pixel of gy, some of the channels of a larger channels-last array; else 0."""
+    channels = x.shape[1] if x.ndim > 2 else 0
+    if not channels or channels % W or not x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous:
+        return 0
+    step = gy.strides[-1] // 4
+    if step <= channels or gy.strides[1] != 4:
+        return 0
+    expected = step * 4
+    for axis in (*range(x.ndim - 1, 1, -1), 0):
+        if gy.shape[axis] > 1 and gy.strides[axis] != expected:
+            return 0
+        expected *= gy.shape[axis]
+    return step
+
+
 def rectify(x: np.ndarray, slope: float = 0.0) -> np.ndarray:
     """See `tinygen_ops.rectify`."""
     flat = in_memory_order(x)
     if flat is None:
         x = x.copy()
         flat = x.reshape(-1)
-    y = _new_like(x)
+    y = new_like(x)
     if slope:
         _apply(lambda at, n: _rectify(*at, np.float32(slope), n), [flat], in_memory_order(y))
     else:
@@ -103,7 +118,12 @@ def rectify_gradient(gy: np.ndarray, x: np.ndarray, slope: float = 0.0) -> np.nd
     if flat is None:
         x = x.copy()
         flat = x.reshape(-1)
-    gx, gy = _new_like(x), _dense_like(gy, x)
+    gx = new_like(x)
+    if step := _pixels_apart(gy, x):  # a piece of a gradient that was cut along the channels: read where it lies
+        channels = x.shape[1]
+        _mask_rows(address(gy), step, address(x), address(gx), np.float32(slope), x.size // channels, channels)
+        return gx
+    gy = _dense_like(gy, x)
     inputs = [in_memory_order(gy), flat]
     _apply(lambda at, n: _mask(*at, np.float32(slope), n), inputs, in_memory_order(gx))
     return gx
@@ -124,7 +144,7 @@ def _sum_rows(x, rows, channels, sums):
 def channel_sums(x: np.ndarray) -> np.ndarray:
     """See `tinygen_ops.channel_sums`; blocks of pixels in float32, their sums in float64, whatever the threads."""
     channels = x.shape[1]
-    last = np.moveaxis(x, 1, -1)
+    last = x.transpose(0, *range(2, x.ndim), 1)
     if channels % W or not last.flags.c_contiguous:
         return plain_channel_sums.reference(x)
     rows = x.size // channels

@@ -273,7 +273,7 @@ def runs_of(channels: int, used: tuple[tuple[bool, ...], ...]) -> list[tuple[int
 def weights_for(w: np.ndarray, mh: int, mw: int) -> np.ndarray:
     """Return the transformed weights of w (O, C, R, S), in panels; made once where w is frozen."""
     out, depth, kh, kw = w.shape
-    flat, _ = packed(w.transpose(2, 3, 1, 0)[None])  # panels of (R, S, C, columns)
+    flat = packed(w.transpose(2, 3, 1, 0)[None])  # panels of (R, S, C, columns)
     result = memory.empty(((mh + kh - 1) * (mw + kw - 1) * depth * out,))
     put_weights(flat, depth, out, (kh, kw), (mh, mw), address(result), 0, depth)
     return result

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from tinygen.bench import machine, measure, picture_workloads, process, table, workloads
+from tinygen.bench import machine, measure, network_workloads, picture_workloads, process, table, workloads
 from tinygen.bench.process import Rounds, Slot, Worker, command_slot, environment, run_command, take_turns
 from tinygen.cli import main
 
@@ -77,7 +77,7 @@ def test_names_choose_rows_by_their_beginning():
     assert measure.chosen([]) == list(measure.ROWS)
     assert measure.chosen(["text"]) == [name for name in measure.ROWS if name.startswith("text ")]
     assert measure.chosen(["import", "text sample"]) == ["text sample", "import"]
-    valid = "text, vae, gan, import, ops, kernels, or a row: text train"
+    valid = "text, vae, gan, dream, style, import, ops, kernels, or a row: text train"
     with pytest.raises(ValueError, match=f"is 'tex'; valid are {valid}"):
         measure.chosen(["text", "tex"])
 
@@ -91,6 +91,9 @@ def test_dense_work_of_a_step_is_what_the_sizes_say():
     assert picture_workloads.vae_gflop(16) == pytest.approx(2.2, abs=0.05)
     assert picture_workloads.vae_gflop(128) == pytest.approx(17.3, abs=0.05)
     assert picture_workloads.gan_gflop() == pytest.approx(640, abs=1)
+    # VGG19 at 400 x 533 to block5_conv2 and back; Inception V3 at 350 x 350 to mixed5 and back
+    assert network_workloads.network_gflop("vgg19", (400, 533)) == pytest.approx(314, abs=1)
+    assert network_workloads.network_gflop("inception_v3", (350, 350)) == pytest.approx(19.8, abs=0.1)
     assert measure.sampling_gflop() == pytest.approx(2e-9 * (460 * 65536 + 400 * 7296))
 
 
@@ -100,7 +103,7 @@ def test_dense_work_of_a_step_is_what_the_sizes_say():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nonsense"], "`workload` is 'nonsense'; valid are text, vae, gan, import, ops, kernels"),
+        (["nonsense"], "`workload` is 'nonsense'; valid are text, vae, gan, dream, style, import, ops, kernels"),
         (["--against", "keras"], "`against` is 'keras'; valid is torch"),
         (["--threads", "0"], "`threads` is 0; it must be at least 1"),
         (["--rounds", "0"], "`rounds` is 0; it must be at least 1"),

@@ -26,6 +26,7 @@ from tinygen.graph import Node, edge_of
 from tinygen.modes import mode
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
+from tinygen_ops.elementwise import add, add_to
 
 
 class Function:
@@ -90,7 +91,7 @@ class Add(Function):
 
     @staticmethod
     def forward(ctx: Node, x: Any, y: Any) -> Any:
-        return x + y
+        return add(x, y)
 
     @staticmethod
     def backward(ctx: Node, gz: Tensor) -> tuple[Tensor, Tensor]:
@@ -160,7 +161,7 @@ class Pass:
         if before is None:
             slots[index] = [gradient, False, target]
         elif before[1]:  # the sum is ours, nobody else sees its array: it may grow in place
-            before[0]._data += gradient._data
+            add_to(before[0]._data, gradient._data)
         else:  # somebody else's array, perhaps another leaf's gradient too: never write into it
             total = Add.apply(before[0], gradient)
             slots[index] = [total, not self.create_graph and total._data.ndim > 0, target]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygen.bench.network_workloads import DreamGradient, StyleGradient
 from tinygen.bench.picture_workloads import GANStep, VAETraining
 from tinygen.generators import text
 from tinygen.random import Generator
@@ -227,6 +228,8 @@ WORKLOADS: dict[str, dict[str, Callable[[dict[str, np.ndarray]], Any]]] = {
     "vae train batch 16": {"tinygen": VAETraining},
     "vae train batch 128": {"tinygen": VAETraining},
     "gan step": {"tinygen": GANStep},
+    "dream gradient": {"tinygen": DreamGradient},
+    "style gradient": {"tinygen": StyleGradient},
     "ops add 10x10 forward+backward": {"tinygen": SmallAdd},
     "peak": {"tinygen": _peak},
     **{f"kernels {name}": {"tinygen": build} for name, build in KERNELS.items()},

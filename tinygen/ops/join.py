@@ -17,6 +17,7 @@ from tinygen.ops.indexing import getitem
 from tinygen.ops.shape import reshape, unsqueeze, whole_numbers
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
+from tinygen_ops.layout import join_channels
 
 
 class Cat(Function):
@@ -29,7 +30,7 @@ class Cat(Function):
     @staticmethod
     def forward(ctx: Node, *xs: Any, axis: int) -> Any:
         ctx.axis, ctx.lengths = axis, [x.shape[axis] for x in xs]
-        return array_module(*xs).concatenate(xs, axis)
+        return join_channels(xs) if axis == 1 else array_module(*xs).concatenate(xs, axis)
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> tuple:
