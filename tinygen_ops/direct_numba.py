@@ -21,7 +21,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import get_num_threads, prange
 
 from tinygen_ops import memory
 from tinygen_ops.compile import address, jit
@@ -159,7 +159,7 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
     Args:
         tiles: addresses of the tile functions.
         x: input address, and steps (sample, row, pixel), height: an array of 5.
-        shape: (samples, output rows, output places, row stride, place stride, rows in a block).
+        shape: (samples, output rows, output places, row stride, place stride, blocks of rows).
         taps: `Runs.taps`.
         runs: `Runs.rows`.
         cut: for each panel (first output channel, vectors, channels that are there, place in weights, input offset).
@@ -171,12 +171,11 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
         y: output address, and steps (sample, row, pixel).
         scratch: address of room for blocks of incomplete panels, and floats for each item.
     """
-    samples, height_out, places, sh, sw, block = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
+    samples, height_out, places, sh, sw, blocks = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
     rows, count = samples * height_out, cut.shape[0]
-    blocks = (rows + block - 1) // block
     for item in prange(blocks * count):
-        r0, panel = (item // count) * block, item % count
-        r1 = min(rows, r0 + block)
+        block, panel = item // count, item % count
+        r0, r1 = block * rows // blocks, (block + 1) * rows // blocks
         first, vectors, width = cut[panel, 0], cut[panel, 1], cut[panel, 2]
         wide = vectors * W
         whole = width == wide
@@ -246,20 +245,18 @@ def run_plan(
     """Call `correlate` with all that it needs for the weights `matrix` (groups, R, S, depth, columns)."""
     groups, kh, kw, depth, columns = matrix.shape
     weights, (_, cut) = packed_once(matrix), cuts_of(groups, kh * kw, depth, columns)
-    block = max(1, BLOCK // max(1, y.width))
     rows = samples * y.height
-    # an even number of items keeps two threads busy to the end
-    block = max(1, min(block, -(-rows * len(cut) // 4)))
-    items = -(-rows // block) * len(cut)
+    blocks = blocks_of(rows, y.width, len(cut), get_num_threads())
+    items = blocks * len(cut)
     partial = cut[-1, 1] * W > cut[-1, 2]  # each group's last panel is as wide
-    per_item = block * y.width * 2 * W if partial else 0
+    per_item = -(-rows // blocks) * y.width * 2 * W if partial else 0
     room = np.empty(max(1, items * per_item), np.float32)
     if bias is not None:
         bias = np.concatenate([bias, np.zeros(2 * W, np.float32)])  # whole vectors are read
     correlate(
         table(runs.sizes),
         np.array([x.address, x.sample, x.row, x.pixel, x.height], np.int64),
-        np.array([samples, y.height, y.width, sh, sw, block], np.int64),
+        np.array([samples, y.height, y.width, sh, sw, blocks], np.int64),
         np.array(runs.taps, np.int64),
         runs.rows,
         cut,
@@ -271,6 +268,28 @@ def run_plan(
         np.array([y.address, y.sample, y.row, y.pixel], np.int64),
         np.array([address(room), per_item], np.int64),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def blocks_of(rows: int, width: int, panels: int, threads: int) -> int:
+    """Return into how many blocks of rows to cut an output, so that no thread has much more to do than the others.
+
+    Args:
+        rows: of all samples.
+        width: of a row.
+        panels: of the weights; each passes over each block.
+        threads: that share blocks and panels, in order.
+    """
+    fewest = max(1, min(rows, -(-rows * max(1, width) // BLOCK)))
+
+    def busiest(blocks: int) -> int:
+        sizes = [(k + 1) * rows // blocks - k * rows // blocks for k in range(blocks) for _ in range(panels)]
+        share = -(-len(sizes) // threads)
+        return max(sum(sizes[i : i + share]) for i in range(0, len(sizes), share))
+
+    if fewest * panels > 16 * threads:  # then they are many, and what one more makes is little
+        return fewest
+    return min(range(fewest, min(rows, fewest + 2 * threads) + 1), key=busiest)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -48,8 +48,9 @@ def tiles() -> str:
 
 MAPS = '''"""Winograd's matrices as straight code on vectors. Written by generate.py; do not edit.
 
-Each function multiplies one matrix into columns of vectors: y_i = sum over k of M_ik x_k, x_k at x + 4 (k x_step + j),
-y_i at y + 4 (i y_step + j), j from 0 to `vectors` W. Their names say which matrix of which F(m, r), see winograd.py.
+Each function multiplies one matrix into columns of vectors, line by line: y_i = sum over k of M_ik x_k, with x_k at
+x + 4 (line x_line + k x_step + j), y_i at y + 4 (line y_line + i y_step + j), j from 0 to `vectors` W. Their names say
+which matrix of which F(m, r), see winograd.py.
 """
 
 import numpy as np
@@ -79,14 +80,16 @@ def _map(name: str, matrix: list[list[Fraction]]) -> Iterator[str]:
     names = {c: f"c{i}" for i, c in enumerate(factors)}
     names |= {-c: f"d{i}" for i, c in enumerate(factors)}
     used = {c for row in matrix for c in row if c in names}
-    yield f"\n\ndef {name}(x, x_step, y, y_step, vectors):"
+    yield f"\n\ndef {name}(x, x_line, x_step, y, y_line, y_step, lines, vectors):"
     for c in sorted(used):
         yield f"    {names[c]} = broadcast(np.float32({_exact(c)}))"
-    yield "    for j in range(0, vectors * W, W):"
+    yield "    for line in range(lines):"
+    yield "        for j in range(0, vectors * W, W):"
+    yield "            x_at, y_at = line * x_line + j, line * y_line + j"
     for k in range(len(matrix[0])):
-        yield f"        x{k} = load(x, {k} * x_step + j)"
+        yield f"            x{k} = load(x, {k} * x_step + x_at)"
     for i, row in enumerate(matrix):
-        yield f"        store(y, {i} * y_step + j, {_sum(row, names)})"
+        yield f"            store(y, {i} * y_step + y_at, {_sum(row, names)})"
 
 
 def _sum(row: list[Fraction], names: dict[Fraction, str]) -> str:

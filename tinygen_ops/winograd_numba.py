@@ -23,14 +23,15 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
 from tinygen_ops import memory, winograd_generated
-from tinygen_ops.compile import address, jit
+from tinygen_ops.compile import address, jit, subroutine
 from tinygen_ops.direct_numba import Image, image, packed, panels
 from tinygen_ops.frozen import once
 from tinygen_ops.layout import channels_last
 from tinygen_ops.simd import W, broadcast, call_address, load, maximum, store
 from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
 
-# Floats of transformed patches that are in work at a time, for each thread: 1.6 MB, so that they stay in the cache.
+# Floats of transformed patches (and, where a thread has its own, of their products) that are in work at a time, for
+# each thread: 1.6 MB, so that they stay in the cache.
 # With 12 MB in all the 3 x 3 layers of 64 > 64 channels at batch 128 took 1.4 times as long, 5 x 5 of 256 channels 1.5,
 # VGG's of 128 and 512 channels 1.4 and 1.3 (AMD EPYC, caches of 1 and 32 MB, shared with others); from 1 to 2.8 MB
 # nothing changes.
@@ -39,6 +40,9 @@ TILE = 12 * ROWS  # patches that one panel of weights passes over
 CHUNK = 4 * W  # channels that are transformed together: the patch between the two axes stays in the first-level cache
 DEPTH = 256  # channels that are summed in registers before they are added to the result
 PAD = W  # floats between the rows of matrices: steps of a power of two would meet in a few lines of the caches
+
+
+NO_PANELS, NO_STEPS, NO_LIMITS = np.empty((0, 8), np.int64), np.zeros(3, np.int64), np.zeros(2, np.float32)
 
 
 class Part(NamedTuple):
@@ -62,148 +66,132 @@ def transform(name: str, m: int, r: int) -> int:
     return 0 if r == 1 else compiled(getattr(winograd_generated, f"{name}_{m}_{r}")).address
 
 
+@jit
+def both_axes(along_h, along_w, in_h, in_w, out_h, out_w, x, row, pixel, y, y_row, y_pixel, room, vectors):
+    """Write y = L x R^T: first along the columns of x (in_h to out_h), then along its rows (in_w to out_w)."""
+    if along_h == 0:
+        call_address(along_w, (x, row, pixel, y, y_row, y_pixel, in_h, vectors))
+    elif along_w == 0:
+        call_address(along_h, (x, pixel, row, y, y_pixel, y_row, in_w, vectors))
+    else:
+        call_address(along_h, (x, pixel, row, room, CHUNK, in_w * CHUNK, in_w, vectors))
+        call_address(along_w, (room, in_w * CHUNK, CHUNK, y, y_row, y_pixel, out_h, vectors))
+
+
+TRANSFORM, MULTIPLY = 1, 2  # the stages of `run_blocks`
+
+
 @jit(parallel=True)
-def transform_patches(
-    along_h, along_w, in_h, in_w, nh, nw, mh, mw, x, image_of, top, left, channels, first, last, tiles, v, row_of_v,
-    step, scratch,
-):  # fmt: skip
-    """Write L x R^T of patches `first` to `last` to v[place][patch][channel]; what lies outside the image is 0.
+def run_blocks(blocks, stages, matrices, shape, parts, v, table_of, runs, cut, weights, bias, limits, y_steps, z, room):
+    """Transform patches, or multiply transformed ones with the weights and write the outputs, or both, block by block.
 
     Args:
-        along_h: address of the matrix for rows (0: none).
-        along_w: for columns.
-        in_h: rows of a patch.
-        in_w: its columns.
-        nh: rows of the transformed patch, at least as many.
-        nw: its columns.
-        mh: rows from one patch to the next.
-        mw: columns.
-        x: address of the image.
-        image_of: steps (sample, row, pixel), height, width.
-        top: rows of zeros above the image.
-        left: columns of zeros before it.
-        channels: a multiple of W.
-        first: number of the first patch.
-        last: one behind the last.
-        tiles: patches in a sample: (rows, columns).
-        v: where to write.
-        row_of_v: floats from one patch to the next.
-        step: floats from one place to the next.
-        scratch: room for each thread, nh nw (CHUNK + channels).
+        blocks: what threads take one by one: (first patch, one behind the last, the patch that v begins with, first
+            panel, one behind the last).
+        stages: TRANSFORM, MULTIPLY or their sum.
+        matrices: addresses of L and R of the patches' transform, and of the outputs'; 0 where an axis has none.
+        shape: (rows of a patch, its columns, those of the transformed patch, those of a plane of outputs, channels of a
+            part, rows and columns of patches in a sample): 9 numbers.
+        parts: for each image (address, steps of sample, row and pixel, height, width, zeros above, zeros to the left).
+        v: address of the transformed patches [place][patch][part and channel], floats from one patch to the next, from
+            one place to the next, from one thread's to the next's (0: all have the same).
+        table_of: addresses of the product's tiles.
+        runs: what is summed: (place, first channel, channels, whether it is added to the place's result).
+        cut: for each panel (first output channel, vectors, place in weights, address of its output, rows and columns
+            that this has, first run, one behind the last).
+        weights: address of panels of [place][channel][columns].
+        bias: address of the bias, one number for each output channel.
+        limits: (floor, slope): what is smaller than the floor becomes this; then v becomes the larger of v and slope v.
+        y_steps: of the outputs (sample, row, pixel).
+        z: address of the products, patches that it has room for, floats from one thread's to the next's.
+        room: address of scratch memory, floats of one thread: for a patch between the two axes and as it was read
+            (with the channels of a part), or a plane of outputs.
     """
-    per_sample = tiles[0] * tiles[1]
-    for block in prange((last - first + 7) // 8):
-        room = scratch + 4 * get_thread_id() * nh * nw * (CHUNK + channels)
-        zeroed = room + 4 * nh * nw * CHUNK
-        for t in range(first + 8 * block, min(first + 8 * block + 8, last)):
+    for item in prange(blocks.shape[0]):
+        own = 4 * get_thread_id()
+        mine, scratch = v[0] + own * v[3], room[0] + own * room[1]
+        if stages & TRANSFORM:
+            _transform(blocks[item], matrices, shape, parts, mine, v, scratch)
+        if stages & MULTIPLY:
+            products = z[0] + own * z[2]
+            for panel in range(blocks[item, 3], blocks[item, 4]):
+                _multiply(blocks[item], matrices, shape, mine, v, table_of, runs, cut[panel], weights, products, z[1])
+                _finish(blocks[item], matrices, shape, cut[panel], bias, limits, y_steps, products, z[1], scratch)
+
+
+@subroutine
+def _transform(block, matrices, shape, parts, to, v, scratch):
+    """Write L x R^T of a block's patches to v; what lies outside of the image is 0."""
+    in_h, in_w, nh, nw, mh, mw, channels, across = (
+        shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], shape[8],
+    )  # fmt: skip
+    per_sample = shape[7] * across
+    zeroed = scratch + 4 * nh * nw * CHUNK
+    for k in range(parts.shape[0]):
+        sample, row_of_x, pixel_of_x, height, width = parts[k, 1], parts[k, 2], parts[k, 3], parts[k, 4], parts[k, 5]
+        for t in range(block[0], block[1]):
             n, rest = t // per_sample, t % per_sample
-            h, w = rest // tiles[1] * mh - top, rest % tiles[1] * mw - left
-            patch, row, pixel = x + 4 * (n * image_of[0] + h * image_of[1] + w * image_of[2]), image_of[1], image_of[2]
-            if h < 0 or w < 0 or h + in_h > image_of[3] or w + in_w > image_of[4]:
+            h, w = rest // across * mh - parts[k, 6], rest % across * mw - parts[k, 7]
+            patch, row, pixel = parts[k, 0] + 4 * (n * sample + h * row_of_x + w * pixel_of_x), row_of_x, pixel_of_x
+            if h < 0 or w < 0 or h + in_h > height or w + in_w > width:
                 for i in range(in_h):
                     for j in range(in_w):
-                        inside = 0 <= h + i < image_of[3] and 0 <= w + j < image_of[4]
+                        inside = 0 <= h + i < height and 0 <= w + j < width
                         for c in range(0, channels, W):
                             value = broadcast(np.float32(0))
                             if inside:
                                 value = load(patch, i * row + j * pixel + c)
                             store(zeroed, (i * in_w + j) * channels + c, value)
                 patch, row, pixel = zeroed, in_w * channels, channels
-            to = v + 4 * (t - first) * row_of_v
+            here = to + 4 * ((t - block[2]) * v[1] + k * channels)
             for c in range(0, channels, CHUNK):
                 vectors = min(CHUNK, channels - c) // W
                 both_axes(
-                    along_h, along_w, in_h, in_w, nh, nw, patch + 4 * c, row, pixel, to + 4 * c, nw * step, step, room,
-                    vectors,
+                    matrices[0], matrices[1], in_h, in_w, nh, nw, patch + 4 * c, row, pixel, here + 4 * c, nw * v[2],
+                    v[2], scratch, vectors,
                 )  # fmt: skip
 
 
-@jit
-def both_axes(along_h, along_w, in_h, in_w, out_h, out_w, x, row, pixel, y, y_row, y_pixel, room, vectors):
-    """Write y = L x R^T: first along the columns of x (in_h to out_h), then along its rows (in_w to out_w)."""
-    wide = CHUNK
-    if along_h == 0:
-        for i in range(in_h):
-            call_address(along_w, (x + 4 * i * row, pixel, y + 4 * i * y_row, y_pixel, vectors))
-    elif along_w == 0:
-        for j in range(in_w):
-            call_address(along_h, (x + 4 * j * pixel, row, y + 4 * j * y_pixel, y_row, vectors))
-    else:
-        for j in range(in_w):
-            call_address(along_h, (x + 4 * j * pixel, row, room + 4 * j * wide, in_w * wide, vectors))
-        for i in range(out_h):
-            call_address(along_w, (room + 4 * i * in_w * wide, wide, y + 4 * i * y_row, y_pixel, vectors))
+@subroutine
+def _multiply(block, matrices, shape, transformed, v, table_of, runs, panel, weights, products, most):
+    """Multiply a block's transformed patches with one panel of the weights: products[place][patch][column]."""
+    vectors = panel[1]
+    wide, depth_of_all = vectors * W, v[1] - PAD
+    many = block[1] - block[0]
+    pieces = (many + ROWS - 1) // ROWS
+    small, larger = many // pieces, many % pieces
+    for run in range(panel[6], panel[7]):
+        p, c, depth, add = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
+        b = weights + 4 * (panel[2] + (p * depth_of_all + c) * wide)
+        a = transformed + 4 * (p * v[2] + (block[0] - block[2]) * v[1] + c)
+        to = products + 4 * p * most * wide
+        for k in range(pieces):
+            size = small + (1 if k < larger else 0)
+            call_address(table_of[vectors, size], (a, v[1], 0, 1, b, 0, wide, to, wide, 1, depth, add))
+            a, to = a + 4 * size * v[1], to + 4 * size * wide
 
 
-@jit(parallel=True)
-def multiply_back(
-    table_of, along_h, along_w, nh, nw, mh, mw, v, row_of_v, step, runs, channels, cut, weights, many, blocks, first,
-    tiles, bias, floor, slope, y_steps, z, scratch,
-):  # fmt: skip
-    """Multiply transformed patches and weights, transform back, add the bias, rectify, write.
-
-    Args:
-        table_of: addresses of the product's tiles.
-        along_h: address of A^T for rows.
-        along_w: for columns.
-        nh: rows of a patch.
-        nw: its columns.
-        mh: rows of a plane of outputs.
-        mw: its columns.
-        v: transformed patches [place][patch][channel].
-        row_of_v: floats from one patch to the next.
-        step: floats from one place to the next.
-        runs: what is summed: (place, first channel, channels, whether it is added to the place's result).
-        channels: of the weights.
-        cut: for each panel (first output channel, vectors, place in weights, address of its output, rows and columns
-            that this has, first run, one behind the last).
-        weights: panels of [place][channel][columns].
-        many: patches in work.
-        blocks: into which they are cut, between tiles.
-        first: number of the first patch.
-        tiles: patches in a sample: (rows, columns).
-        bias: address of the bias, one number for each output channel.
-        floor: what is smaller becomes this, -inf: nothing.
-        slope: then the result is the larger one of v and slope v, 1: v itself.
-        y_steps: of the outputs (sample, row, pixel).
-        z: room for each thread: nh nw PANEL for each patch of the largest block.
-        scratch: room for each thread, nh nw CHUNK + mh mw 2 W.
-    """
-    per_sample, count = tiles[0] * tiles[1], cut.shape[0]
-    groups = (many + ROWS - 1) // ROWS
-    block = (groups + blocks - 1) // blocks * ROWS
-    lowest, factor = broadcast(floor), broadcast(slope)
-    for item in prange(blocks * count):
-        panel, t0 = item % count, item // count * groups // blocks * ROWS
-        t1 = min(many, (item // count + 1) * groups // blocks * ROWS)
-        vectors = cut[panel, 1]
-        wide = vectors * W
-        products = z + 4 * get_thread_id() * nh * nw * block * 2 * W
-        room = scratch + 4 * get_thread_id() * (nh * nw * CHUNK + mh * mw * 2 * W)
-        plane = room + 4 * nh * nw * CHUNK
-        pieces = (t1 - t0 + ROWS - 1) // ROWS
-        small, larger = (t1 - t0) // pieces, (t1 - t0) % pieces
-        for run in range(cut[panel, 6], cut[panel, 7]):
-            p, c, depth, add = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
-            b = weights + 4 * (cut[panel, 2] + (p * channels + c) * wide)
-            t = t0
-            for k in range(pieces):
-                size = small + (1 if k < larger else 0)
-                a, to = v + 4 * (p * step + t * row_of_v + c), products + 4 * (p * block + t - t0) * wide
-                call_address(table_of[vectors, size], (a, row_of_v, 0, 1, b, 0, wide, to, wide, 1, depth, add))
-                t += size
-        for t in range(t0, t1):
-            n, rest = (first + t) // per_sample, (first + t) % per_sample
-            h, w = rest // tiles[1] * mh, rest % tiles[1] * mw
-            here, place = products + 4 * (t - t0) * wide, block * wide
-            both_axes(along_h, along_w, nh, nw, mh, mw, here, nw * place, place, plane, mw * wide, wide, room, vectors)
-            to = cut[panel, 3] + 4 * (n * y_steps[0] + h * y_steps[1] + w * y_steps[2] + cut[panel, 0])
-            for i in range(min(mh, cut[panel, 4] - h)):
-                for j in range(min(mw, cut[panel, 5] - w)):
-                    for c in range(0, wide, W):
-                        value = load(plane, (i * mw + j) * wide + c) + load(bias, cut[panel, 0] + c)
-                        value = maximum(lowest, value)  # not a number stays so: `maximum` then returns its second
-                        store(to, i * y_steps[1] + j * y_steps[2] + c, maximum(factor * value, value))
+@subroutine
+def _finish(block, matrices, shape, panel, bias, limits, y_steps, products, most, scratch):
+    """Transform products back, add the bias, rectify, write."""
+    nh, nw, mh, mw, across = shape[2], shape[3], shape[4], shape[5], shape[8]
+    per_sample, wide = shape[7] * across, panel[1] * W
+    plane = scratch + 4 * nh * nw * CHUNK
+    lowest, factor = broadcast(limits[0]), broadcast(limits[1])
+    for t in range(block[0], block[1]):
+        n, rest = t // per_sample, t % per_sample
+        h, w = rest // across * mh, rest % across * mw
+        here, place = products + 4 * (t - block[0]) * wide, most * wide
+        both_axes(
+            matrices[2], matrices[3], nh, nw, mh, mw, here, nw * place, place, plane, mw * wide, wide, scratch, panel[1]
+        )
+        to = panel[3] + 4 * (n * y_steps[0] + h * y_steps[1] + w * y_steps[2] + panel[0])
+        for i in range(min(mh, panel[4] - h)):
+            for j in range(min(mw, panel[5] - w)):
+                for c in range(0, wide, W):
+                    value = load(plane, (i * mw + j) * wide + c) + load(bias, panel[0] + c)
+                    value = maximum(lowest, value)  # not a number stays so: `maximum` then returns its second
+                    store(to, i * y_steps[1] + j * y_steps[2] + c, maximum(factor * value, value))
 
 
 @jit(parallel=True)
@@ -335,46 +323,130 @@ def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, 
     nh, nw, deep = mh + kh - 1, mw + kw - 1, channels * len(parts)
     tiles = (-(-max(y.height for y, _ in targets) // mh), -(-max(y.width for y, _ in targets) // mw))
     total, row_of_v, threads = samples * tiles[0] * tiles[1], deep + PAD, get_num_threads()
-    batch = max(ROWS, ROOM * threads // (nh * nw * deep))
-    batch = -(-total // (-(-total // batch) * ROWS)) * ROWS  # nearly equal batches, of whole tiles
     runs, cut = [], []
     for k, (y, used) in enumerate(targets):
         begun, at = len(runs), k * nh * nw * deep * out
         runs += runs_of(channels, used)
         about = y.address, y.height, y.width, begun, len(runs)
         cut += [(j, vectors, at + place, *about) for j, vectors, place in cut_of(out, deep, nh * nw).tolist()]
-    blocks = {many: blocks_of(many, len(cut), threads) for many in (min(batch, total), total % batch) if many}
-    v = memory.empty((nh * nw * batch * row_of_v,))
-    z = memory.empty((threads * nh * nw * min(batch, TILE) * 2 * W,))
-    scratch = memory.empty((threads * nh * nw * (channels + 2 * CHUNK),))
+    steps = plan_of(total, nh * nw, deep, out, len(cut), threads)
+    v = memory.empty((steps.threads * nh * nw * steps.held * row_of_v,))
+    z = memory.empty((threads * nh * nw * steps.longest * 2 * W,))
+    of_thread = nh * nw * (CHUNK + max(channels, 2 * W))
+    scratch = memory.empty((threads * of_thread,))
     bias = np.zeros(out, np.float32) if bias is None else np.ascontiguousarray(bias)
-    tile_table = table({size for many in blocks for size in _sizes(many, blocks[many])})
-    runs, cut, y_steps = np.array(runs, np.int64), np.array(cut, np.int64), _steps(targets[0].image)
+    about_v = address(v), row_of_v, steps.held * row_of_v, nh * nw * steps.held * row_of_v if steps.threads > 1 else 0
+    common = (
+        _numbers(transform("bt", mh, kh), transform("bt", mw, kw), transform("at", mh, kh), transform("at", mw, kw)),
+        _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles), _about(parts), _numbers(*about_v), table(steps.sizes),
+        _numbers(*runs).reshape(-1, 4), _numbers(*cut).reshape(-1, 8), address(weights), address(bias),
+        np.array([floor, slope], np.float32), _steps(targets[0].image),
+        _numbers(address(z), steps.longest, nh * nw * steps.longest * 2 * W), _numbers(address(scratch), of_thread),
+    )  # fmt: skip
+    for stages, blocks in steps.blocks:
+        run_blocks(blocks, stages, *common)
+
+
+class Plan(NamedTuple):
+    """How the patches of a convolution are worked through.
+
+    Attributes:
+        blocks: one after the other (stages, blocks) of `run_blocks`.
+        held: transformed patches that are held at a time.
+        threads: how many hold some of their own; 1: they are held in common.
+        longest: patches of the longest block that is multiplied.
+        sizes: of the tiles.
+    """
+
+    blocks: list[tuple[int, np.ndarray]]
+    held: int
+    threads: int
+    longest: int
+    sizes: frozenset[int]
+
+
+@functools.lru_cache(maxsize=1024)
+def plan_of(total: int, places: int, deep: int, out: int, panels: int, threads: int) -> Plan:
+    """Plan a convolution: threads that each transform and multiply patches of their own, or that share the patches.
+
+    Alone, a thread waits for nobody, keeps its patches in its core's cache and reads all weights; where the patches
+    are shared, each takes some panels of the weights. So the first is for more patches than output channels.
+    (Inception V3 to mixed5 and back: the transforms of shared patches took 14 ms on two threads and 13 on one, since
+    what one core had written the other had to fetch.)
+
+    Args:
+        total: patches.
+        places: of a transformed patch.
+        deep: channels of a transformed patch.
+        out: output channels.
+        panels: of the weights.
+        threads: that share the work.
+    """
+    groups = -(-total // ROWS)
+    if total >= out and groups >= threads:
+        fitting = max(1, min(TILE, ROOM // (places * (deep + PAD + 2 * W))) // ROWS)  # groups of ROWS patches
+        each = -(-groups // (fitting * threads))  # blocks of a thread
+        blocks = _cut(0, total, min(each * threads, groups), 0, panels)
+        longest = _longest(blocks)
+        return Plan([(TRANSFORM + MULTIPLY, blocks)], longest, threads, longest, _sizes(blocks))
+    batch = max(ROWS, ROOM * threads // (places * deep))
+    batch = -(-total // (-(-total // batch) * ROWS)) * ROWS  # nearly equal batches, of whole tiles
+    found, longest, sizes = [], 0, frozenset()
     for first in range(0, total, batch):
-        many = min(batch, total - first)
-        transform_parts(parts, channels, kernel, m, first, first + many, tiles, v, batch, scratch)
-        multiply_back(
-            tile_table, transform("at", mh, kh), transform("at", mw, kw), nh, nw, mh, mw, address(v), row_of_v,
-            batch * row_of_v, runs, deep, cut, address(weights), many, blocks[many], first, tiles, address(bias),
-            np.float32(floor), np.float32(slope), y_steps, address(z), address(scratch),
-        )  # fmt: skip
+        last = min(total, first + batch)
+        found.append((TRANSFORM, _cut(first, last, min(4 * threads, last - first), 0, 0, first, 1)))
+        count = blocks_of(last - first, panels, threads)
+        cuts = _cut(first, last, count, 0, 1, first)
+        blocks = np.repeat(cuts, panels, 0)
+        blocks[:, 3] = np.tile(np.arange(panels), len(cuts))
+        blocks[:, 4] = blocks[:, 3] + 1
+        found.append((MULTIPLY, blocks))
+        longest, sizes = max(longest, _longest(blocks)), sizes | _sizes(blocks)
+    return Plan(found, min(batch, total), 1, longest, sizes)
 
 
-def transform_parts(parts, channels, kernel, m, first, last, tiles, v, batch, scratch) -> None:
-    """Write the patches `first` to `last` of all parts to v[place][patch][part and channel]."""
-    (mh, mw), (kh, kw), row_of_v = m, kernel, channels * len(parts) + PAD
-    nh, nw = mh + kh - 1, mw + kw - 1
-    for k, part in enumerate(parts):
-        transform_patches(
-            transform("bt", mh, kh), transform("bt", mw, kw), nh, nw, nh, nw, mh, mw, part.image.address,
-            _steps(part.image), part.top, part.left, channels, first, last, tiles, address(v) + 4 * k * channels,
-            row_of_v, batch * row_of_v, address(scratch),
-        )  # fmt: skip
+def _cut(first: int, last: int, count: int, panel: int, panels: int, held: int = -1, unit: int = ROWS) -> np.ndarray:
+    """Cut patches into `count` blocks of whole units, nearly equal, as `run_blocks` takes them.
+
+    Args:
+        first: patch.
+        last: one behind the last.
+        count: of blocks.
+        panel: the first of each block.
+        panels: one behind the last.
+        held: the patch that v begins with, -1: each block's own.
+        unit: patches.
+    """
+    units = -(-(last - first) // unit)
+    edges = [min(last, first + k * units // count * unit) for k in range(count + 1)]
+    rows = [(a, b, a if held < 0 else held, panel, panels) for a, b in itertools.pairwise(edges)]
+    return np.array(rows, np.int64)
+
+
+def _longest(blocks: np.ndarray) -> int:
+    return int((blocks[:, 1] - blocks[:, 0]).max())
+
+
+def _sizes(blocks: np.ndarray) -> frozenset[int]:
+    """The tile sizes that come up in blocks."""
+    cuts = [tile_rows(int(many)) for many in set((blocks[:, 1] - blocks[:, 0]).tolist())]
+    return frozenset(size for _, small, larger in cuts for size in ((small, small + 1) if larger else (small,)))
+
+
+def _numbers(*values) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+def _about(parts) -> np.ndarray:
+    """What `run_blocks` wants to know of images."""
+    return _numbers(*[
+        (x.address, x.sample, x.row, x.pixel, x.height, x.width, top, left) for x, top, left in parts
+    ])  # fmt: skip
 
 
 def _steps(x: Image) -> np.ndarray:
-    """Steps (sample, row, pixel), height, width."""
-    return np.array([x.sample, x.row, x.pixel, x.height, x.width], np.int64)
+    """Steps (sample, row, pixel)."""
+    return _numbers(x.sample, x.row, x.pixel)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -395,13 +467,6 @@ def blocks_of(many: int, count: int, threads: int) -> int:
 
     fewest = -(-groups * ROWS // TILE)
     return min(range(fewest, min(groups, fewest + 2 * threads) + 1), key=busiest)
-
-
-def _sizes(many: int, blocks: int) -> set[int]:
-    """The tile sizes that come up where `many` patches are cut into blocks: whole ones, and those of the last block."""
-    groups = -(-many // ROWS)
-    _, small, larger = tile_rows(many - (blocks - 1) * groups // blocks * ROWS)
-    return {ROWS, small, small + 1} if larger else {ROWS, small}
 
 
 @jit(parallel=True)
@@ -514,17 +579,23 @@ def sum_parts(parts, gy, shape, columns, used, kernel, m):
     batch = -(-total // -(-total // summed(deep, columns)))
     v, g = memory.empty((nh * nw * batch * row_of_v,)), memory.empty((nh * nw * batch * row_of_g,))
     sums = memory.empty((nh * nw * deep * columns,))
-    scratch = memory.empty((get_num_threads() * nh * nw * (max(channels, columns) + CHUNK),))
+    threads, of_thread = get_num_threads(), nh * nw * (max(channels, columns) + CHUNK)
+    scratch = memory.empty((threads * of_thread,))
     cut, runs = cut_of(columns, deep, 0), [run for run in runs_of(channels, used) if run[2]]
     tile_table = table({size for _, _, depth, _ in runs for size in (min(ROWS, depth), depth % ROWS)} - {0})
     runs = np.array(runs, np.int64)
+    room = _numbers(address(scratch), of_thread)
     for first in range(0, total, batch):
         last = min(total, first + batch)
-        transform_parts(parts, channels, kernel, m, first, last, tiles, v, batch, scratch)
-        transform_patches(
-            transform("a", mh, kh), transform("a", mw, kw), mh, mw, nh, nw, mh, mw, gy.address, _steps(gy), 0, 0,
-            columns, first, last, tiles, address(g), row_of_g, batch * row_of_g, address(scratch),
-        )  # fmt: skip
+        blocks = _cut(first, last, min(4 * threads, last - first), 0, 0, first, 1)
+        forward = "bt", (nh, nw), channels, parts, (address(v), row_of_v, batch * row_of_v, 0)
+        back = "a", (mh, mw), columns, [Part(gy, 0, 0)], (address(g), row_of_g, batch * row_of_g, 0)
+        for name, size, many, images, to in (forward, back):
+            run_blocks(
+                blocks, TRANSFORM, _numbers(transform(name, mh, kh), transform(name, mw, kw), 0, 0),
+                _numbers(*size, nh, nw, mh, mw, many, *tiles), _about(images), _numbers(*to), tile_table, runs,
+                NO_PANELS, 0, 0, NO_LIMITS, NO_STEPS, NO_STEPS, room,
+            )  # fmt: skip
         sum_products(
             tile_table, address(v), row_of_v, batch * row_of_v, runs, deep, address(g), row_of_g, batch * row_of_g,
             columns, cut, last - first, address(sums), 1 if first else 0,
