@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import tinygen as tg
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = {path.name: path for path in sorted((ROOT / "examples").glob("*.py"))}
@@ -125,3 +128,20 @@ def test_hooks_and_profile():
     assert re.search(r"^MatMul +forward +6 ", text, re.M)
     assert re.search(r"^Tanh +backward +6 ", text, re.M)
     assert re.search(r"^wall ", text, re.M)
+
+
+def test_a_small_network(tmp_path):
+    file = tmp_path / "small.safetensors"
+    text = output("07_train_a_small_network.py", "--quick", "--out", str(file))
+    losses = [float(loss) for loss in re.findall(r"epoch \d: loss ([\d.]+)", text)]
+    assert losses == sorted(losses, reverse=True)
+    assert len(losses) == 3
+    assert losses[-1] < 0.8 * losses[0]
+    (right,) = numbers("bytes in float16, accuracy # on 60 held-out pictures", text)
+    weights, about = tg.io.load_with_metadata(file)
+    assert about["accuracy"] == f"{right:.3f} on 60 held-out pictures"
+    assert about["command"] == "examples/07_train_a_small_network.py --epochs 3 --seed 0"
+    assert {array.dtype for array in weights.values()} == {np.dtype(np.float16)}
+    network = tg.models.small(file)
+    assert network.missing == ()
+    assert network.block1_conv1.weight.dtype == np.float32

@@ -34,6 +34,7 @@ DEPTH = 128  # of a run: 128 x 2 W weights are 16 KB, half of the first-level ca
 SUMMED = 256  # numbers that are summed in registers before they are added to the result
 MERGE = 64  # kernel rows are merged into one run below this many channels
 BLOCK = 224  # pixels that one panel of weights passes over before the next panel comes
+NO_BIAS = np.zeros(2 * W, np.float32)
 SCALAR = np.dtype(np.float32)
 
 
@@ -239,34 +240,76 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
                         store_float(to, q * y[3] + j, value)
 
 
-def run_plan(
-    x: Image, runs: Runs, sh: int, sw: int, y: Image, samples: int, matrix: np.ndarray, bias=None, slope=None
+class Layout(NamedTuple):
+    """What `correlate` needs to know that depends on shapes alone, and the floats of scratch memory of each item."""
+
+    tiles: np.ndarray
+    shape: np.ndarray
+    taps: np.ndarray
+    runs: np.ndarray
+    cut: np.ndarray
+    items: int
+    scratch: int
+
+
+@functools.lru_cache(maxsize=4096)
+def layout(
+    taps_h: tuple[int, ...], taps_w: tuple[int, ...], sh: int, sw: int, width: int, pixel: int, samples: int,
+    height_out: int, width_out: int, weights: tuple[int, ...], merge: bool, threads: int,
+) -> Layout:
+    """Lay out a convolution.
+
+    Args:
+        taps_h: see :func:`plan`, and likewise `taps_w`, `width`, `pixel` and `merge`.
+        taps_w: likewise.
+        sh: stride along the columns.
+        sw: along the rows.
+        width: of the input.
+        pixel: floats from one input pixel to the next.
+        samples: N.
+        height_out: of the output.
+        width_out: of the output.
+        weights: their shape (groups, R, S, depth, columns).
+        merge: put the kernel columns together.
+        threads: that share the work.
+    """
+    groups, kh, kw, depth, columns = weights
+    runs = plan(taps_h, taps_w, sw, width, width_out, depth, pixel, merge)
+    _, cut = cuts_of(groups, kh * kw, depth, columns)
+    rows = samples * height_out
+    blocks = blocks_of(rows, width_out, len(cut), threads)
+    partial = cut[-1, 1] * W > cut[-1, 2]  # each group's last panel is as wide
+    scratch = -(-rows // blocks) * width_out * 2 * W if partial else 0
+    shape = np.array([samples, height_out, width_out, sh, sw, blocks], np.int64)
+    return Layout(table(runs.sizes), shape, np.array(runs.taps, np.int64), runs.rows, cut, blocks * len(cut), scratch)
+
+
+def run(
+    x: Image, y: Image, taps_h: tuple[int, ...], taps_w: tuple[int, ...], sh: int, sw: int, samples: int,
+    matrix: np.ndarray, merge: bool = False, bias: np.ndarray | None = None, slope: float | None = None,
 ) -> None:
     """Call `correlate` with all that it needs for the weights `matrix` (groups, R, S, depth, columns)."""
-    groups, kh, kw, depth, columns = matrix.shape
-    weights, (_, cut) = packed_once(matrix), cuts_of(groups, kh * kw, depth, columns)
-    rows = samples * y.height
-    blocks = blocks_of(rows, y.width, len(cut), get_num_threads())
-    items = blocks * len(cut)
-    partial = cut[-1, 1] * W > cut[-1, 2]  # each group's last panel is as wide
-    per_item = -(-rows // blocks) * y.width * 2 * W if partial else 0
-    room = np.empty(max(1, items * per_item), np.float32)
+    form = layout(
+        taps_h, taps_w, sh, sw, x.width, x.pixel, samples, y.height, y.width, matrix.shape, merge, get_num_threads()
+    )
+    weights = packed_once(matrix)
+    room = np.empty(max(1, form.items * form.scratch), np.float32)
     if bias is not None:
-        bias = np.concatenate([bias, np.zeros(2 * W, np.float32)])  # whole vectors are read
+        bias = np.concatenate([bias, NO_BIAS])  # whole vectors are read
     correlate(
-        table(runs.sizes),
+        form.tiles,
         np.array([x.address, x.sample, x.row, x.pixel, x.height], np.int64),
-        np.array([samples, y.height, y.width, sh, sw, blocks], np.int64),
-        np.array(runs.taps, np.int64),
-        runs.rows,
-        cut,
+        form.shape,
+        form.taps,
+        form.runs,
+        form.cut,
         address(weights),
         address(bias) if bias is not None else 0,
         bias is not None,
         np.float32(slope or 0),
         slope is not None,
         np.array([y.address, y.sample, y.row, y.pixel], np.int64),
-        np.array([address(room), per_item], np.int64),
+        np.array([address(room), form.scratch], np.int64),
     )
 
 
@@ -339,10 +382,9 @@ def forward(x, w, stride, padding, dilation, groups, bias=None, slope=None):
     y = memory.empty((x.shape[0], *size, out_channels))
     taps_h = tuple(r * dh - top for r in range(kh))
     taps_w = tuple(s * dw - left for s in range(kw))
-    runs = plan(taps_h, taps_w, sw, x.shape[3], size[1], depth, x.shape[1], depth < MERGE)
     # (O, C/g, R, S) -> (g, R, S, C/g, O/g)
     matrix = w.reshape(groups, out_channels // groups, depth, kh, kw).transpose(0, 3, 4, 2, 1)
-    run_plan(image(xs), runs, sh, sw, image(y), x.shape[0], matrix, bias, slope)
+    run(image(xs), image(y), taps_h, taps_w, sh, sw, x.shape[0], matrix, depth < MERGE, bias, slope)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -357,13 +399,12 @@ def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, sl
     for a, (taps_h, places_h) in enumerate(phases_h):
         for b, (taps_w, places_w) in enumerate(phases_w):
             rows, columns = -(-(size[0] - a) // stride[0]), -(-(size[1] - b) // stride[1])
-            runs = plan(taps_h, taps_w, 1, gy.shape[3], columns, out_per_group, gy.shape[1], out_per_group < MERGE)
             # (O, C/g, R, S) -> (g, R', S', O/g, C/g), with the kernel places of this phase
             part = w[:, :, _slice(places_h), _slice(places_w)]
             matrix = part.reshape(groups, out_per_group, *part.shape[1:]).transpose(0, 3, 4, 1, 2)
             begin = whole.address + 4 * (a * whole.row + b * whole.pixel)
             to = Image(begin, whole.sample, whole.row * stride[0], whole.pixel * stride[1], rows, columns, gx)
-            run_plan(source, runs, 1, 1, to, gy.shape[0], matrix, bias, slope)
+            run(source, to, taps_h, taps_w, 1, 1, gy.shape[0], matrix, out_per_group < MERGE, bias, slope)
     return gx.transpose(0, 3, 1, 2)
 
 
@@ -379,10 +420,9 @@ def forward_narrow(x, w, padding, dilation, bias=None):
     reach = width + (kw - 1) * dilation[1]
     z = memory.empty((x.shape[0], height, reach, kw * out_channels))
     taps_h = tuple(r * dilation[0] - top for r in range(kh))
-    runs = plan(taps_h, (-left,), 1, x.shape[3], reach, depth, depth, False)
     # (O, C, R, S) -> (1, R, 1, C, S O)
     matrix = w.transpose(2, 1, 3, 0).reshape(1, kh, 1, depth, kw * out_channels)
-    run_plan(image(channels_last(x)), runs, 1, 1, image(z), x.shape[0], matrix)
+    run(image(channels_last(x)), image(z), taps_h, (-left,), 1, 1, x.shape[0], matrix)
     y = np.empty((x.shape[0], height, width, out_channels), np.float32)
     bias = np.zeros(out_channels, np.float32) if bias is None else np.ascontiguousarray(bias)
     add_columns(address(z), x.shape[0] * height, reach, kw, dilation[1], out_channels, width, address(bias), address(y))
@@ -411,10 +451,9 @@ def input_gradient_by_columns(gy, w, size, stride, padding, dilation, bias=None)
     samples, out_channels, height, width = gy.shape
     columns = channels * math.prod(kernel)
     z = memory.empty((samples, height, width, columns))
-    runs = plan((0,), (0,), 1, width, width, out_channels, out_channels, False)
     # (O, C, R, S) -> (1, 1, 1, O, R S C)
     matrix = w.transpose(0, 2, 3, 1).reshape(1, 1, 1, out_channels, columns)
-    run_plan(image(channels_last(gy)), runs, 1, 1, image(z), samples, matrix)
+    run(image(channels_last(gy)), image(z), (0,), (0,), 1, 1, samples, matrix)
     gx = memory.empty((samples, *size, channels))
     axes = [
         (*sizes[:3], step, lo, away)

@@ -10,7 +10,7 @@ import numpy as np
 from tinygen_ops.arrays import array_module
 from tinygen_ops.registry import kernel
 
-__all__ = ["add", "add_to", "erf"]
+__all__ = ["add", "add_to", "erf", "sum_of_squares"]
 
 # Numerators and denominators, highest power first: Cody's R(3, 3) in x**2 near 0 ...
 _NEAR = (
@@ -91,3 +91,15 @@ def add(x: Any, y: Any) -> Any:
 def add_to(total: Any, x: Any) -> None:
     """Add x to ``total`` in place, ``total += x``; large ones on all threads."""
     total += x
+
+
+def _dense(x: Any) -> bool | str:
+    if x.dtype != np.float32:
+        return "it adds up float32 numbers"
+    return True if x.size >= 16_384 else "too small to pay"
+
+
+@kernel(numba="tinygen_ops.elementwise_numba:sum_of_squares", supports=_dense)
+def sum_of_squares(x: Any) -> Any:
+    """Return the sum of x**2 over all numbers, an array without axes in the type of x."""
+    return array_module(x).square(x).sum()

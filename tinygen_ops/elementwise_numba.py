@@ -11,6 +11,7 @@ from tinygen_ops.layout import in_memory_order, new_like
 from tinygen_ops.simd import W
 
 BLOCK = 4096  # numbers a thread takes at a time: 16 KB in and out stay in the first-level cache
+SUMMED = 1024  # numbers that are summed in float32, a vector of partial sums
 
 
 @jit(parallel=True)
@@ -67,3 +68,26 @@ def add_to(total: np.ndarray, x: np.ndarray) -> None:
         total += x
     else:
         _add_dense(flat, in_memory_order(x), flat)
+
+
+@jit(parallel=True)
+def _sum_squares(x, size, sums):
+    """sums[block] = the sum of the squares of a block of x, as a vector of partial sums."""
+    for block in prange((size + SUMMED - 1) // SUMMED):
+        total = simd.broadcast(np.float32(0))
+        for i in range(block * SUMMED, min(size, (block + 1) * SUMMED), W):
+            value = simd.load(x, i)
+            total = simd.fmuladd(value, value, total)
+        simd.store(sums, block * W, total)
+
+
+def sum_of_squares(x: np.ndarray) -> np.ndarray:
+    """See `tinygen_ops.sum_of_squares`; blocks in float32, their sums in float64, whatever the threads."""
+    flat = in_memory_order(x)
+    if flat is None:
+        flat = x.ravel()
+    whole = x.size // W * W
+    sums = np.empty((-(-whole // SUMMED), W), np.float32)
+    _sum_squares(address(flat), whole, address(sums))
+    rest = np.square(flat[whole:], dtype=np.float64).sum()
+    return np.float32(sums.sum(dtype=np.float64) + rest)

@@ -320,31 +320,55 @@ def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, 
         slope: of what is negative.
     """
     (samples, channels), (mh, mw), (kh, kw) = shape[:2], m, kernel
-    nh, nw, deep = mh + kh - 1, mw + kw - 1, channels * len(parts)
-    tiles = (-(-max(y.height for y, _ in targets) // mh), -(-max(y.width for y, _ in targets) // mw))
-    total, row_of_v, threads = samples * tiles[0] * tiles[1], deep + PAD, get_num_threads()
-    runs, cut = [], []
-    for k, (y, used) in enumerate(targets):
-        begun, at = len(runs), k * nh * nw * deep * out
-        runs += runs_of(channels, used)
-        about = y.address, y.height, y.width, begun, len(runs)
-        cut += [(j, vectors, at + place, *about) for j, vectors, place in cut_of(out, deep, nh * nw).tolist()]
-    steps = plan_of(total, nh * nw, deep, out, len(cut), threads)
-    v = memory.empty((steps.threads * nh * nw * steps.held * row_of_v,))
-    z = memory.empty((threads * nh * nw * steps.longest * 2 * W,))
-    of_thread = nh * nw * (CHUNK + max(channels, 2 * W))
-    scratch = memory.empty((threads * of_thread,))
+    nh, nw, deep, threads = mh + kh - 1, mw + kw - 1, channels * len(parts), get_num_threads()
+    sizes = tuple((y.height, y.width, used) for y, used in targets)
+    tables = tables_of(samples, channels, len(parts), sizes, out, tuple(kernel), m, threads)
+    steps, row_of_v, of_thread = tables.plan, deep + PAD, nh * nw * (CHUNK + max(channels, 2 * W))
+    of_v, of_z = nh * nw * steps.held * row_of_v, nh * nw * steps.longest * 2 * W
+    v, z, scratch = (memory.empty((n,)) for n in (steps.threads * of_v, threads * of_z, threads * of_thread))
     bias = np.zeros(out, np.float32) if bias is None else np.ascontiguousarray(bias)
-    about_v = address(v), row_of_v, steps.held * row_of_v, nh * nw * steps.held * row_of_v if steps.threads > 1 else 0
+    cut = tables.cut.copy()
+    cut[:, 3] = np.array([y.address for y, _ in targets], np.int64)[tables.cut[:, 3]]
     common = (
-        _numbers(transform("bt", mh, kh), transform("bt", mw, kw), transform("at", mh, kh), transform("at", mw, kw)),
-        _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles), _about(parts), _numbers(*about_v), table(steps.sizes),
-        _numbers(*runs).reshape(-1, 4), _numbers(*cut).reshape(-1, 8), address(weights), address(bias),
-        np.array([floor, slope], np.float32), _steps(targets[0].image),
-        _numbers(address(z), steps.longest, nh * nw * steps.longest * 2 * W), _numbers(address(scratch), of_thread),
+        tables.matrices, tables.shape, _about(parts),
+        _numbers(address(v), row_of_v, steps.held * row_of_v, of_v if steps.threads > 1 else 0),
+        tables.tiles, tables.runs, cut, address(weights), address(bias), np.array([floor, slope], np.float32),
+        _steps(targets[0].image), _numbers(address(z), steps.longest, of_z), _numbers(address(scratch), of_thread),
     )  # fmt: skip
     for stages, blocks in steps.blocks:
         run_blocks(blocks, stages, *common)
+
+
+class Tables(NamedTuple):
+    """What `run_blocks` needs to know that depends on shapes alone; `cut` has numbers of targets for addresses."""
+
+    plan: "Plan"
+    matrices: np.ndarray
+    shape: np.ndarray
+    runs: np.ndarray
+    cut: np.ndarray
+    tiles: np.ndarray
+
+
+@functools.lru_cache(maxsize=4096)
+def tables_of(
+    samples: int, channels: int, parts: int, targets: tuple, out: int, kernel: tuple[int, int], m: tuple[int, int],
+    threads: int,
+) -> Tables:
+    """Prepare `multiply_parts`; arguments as there, `targets` as (height, width, places used) of each."""
+    (mh, mw), (kh, kw) = m, kernel
+    nh, nw, deep = mh + kh - 1, mw + kw - 1, channels * parts
+    tiles = (-(-max(height for height, *_ in targets) // mh), -(-max(width for _, width, _ in targets) // mw))
+    runs, cut = [], []
+    for k, (height, width, used) in enumerate(targets):
+        begun, at = len(runs), k * nh * nw * deep * out
+        runs += runs_of(channels, used)
+        about = k, height, width, begun, len(runs)
+        cut += [(j, vectors, at + place, *about) for j, vectors, place in cut_of(out, deep, nh * nw).tolist()]
+    steps = plan_of(samples * tiles[0] * tiles[1], nh * nw, deep, out, len(cut), threads)
+    matrices = [transform(name, *form) for name in ("bt", "at") for form in ((mh, kh), (mw, kw))]
+    shape = _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles)
+    return Tables(steps, _numbers(*matrices), shape, _numbers(*runs), _numbers(*cut), table(steps.sizes))
 
 
 class Plan(NamedTuple):

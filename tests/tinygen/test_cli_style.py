@@ -83,21 +83,72 @@ def test_a_run_that_is_cut_and_resumed_ends_with_the_same_bytes(run, capsys):
     assert "finished already" in capsys.readouterr().out
 
 
-def test_ctrl_c_ends_the_round_and_says_how_to_go_on(run, capsys, monkeypatch):
-    rounds = style.Transfer.round
+@pytest.mark.parametrize("options", ["", "--scales 3", "--tile 6 --network vgg19", "--optimizer adam", "--preset book"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_after_any_step_it_goes_on_to_the_same_bytes(options, number, run, capsys, monkeypatch):
+    """In the middle of a round, too, and of a scale; and it stops with the step that is under way."""
+    given = ["style", "photo.png", "waves.png", *SMALL, "--evaluations", "9", *options.split()]
+    if "vgg19" in options:
+        given += ["--content-layer", "block2_conv1", "--style-layers", "block1_conv1,block2_conv1"]
+    evaluate, evaluations = style.Transfer.loss, []
 
     def interrupted(self):
-        signal.raise_signal(signal.SIGINT)
-        rounds(self)
+        evaluations.append(self.step)
+        if len(evaluations) in (13, 23, 33):
+            signal.raise_signal(number)
+        return evaluate(self)
 
-    monkeypatch.setattr(style.Transfer, "round", interrupted)
-    given = ["style", "photo.png", "waves.png", *SMALL, "-o", "cut"]
-    assert main(given) == 130
-    assert "stopped after round 1 of 4; the same command with --resume goes on" in capsys.readouterr().out
-    monkeypatch.setattr(style.Transfer, "round", rounds)
-    assert main([*given, "--resume"]) == 0
-    same_bytes("cut", run)
-    assert Path("cut/picture.png").read_bytes() == Path("whole.png").read_bytes()
+    assert main([*given, "-o", "all.png", "--quiet"]) == 0
+    monkeypatch.setattr(style.Transfer, "loss", interrupted)
+    assert main([*given, "-o", "cut.png"]) == 130
+    assert 13 <= len(evaluations) <= 16  # a step may take several evaluations
+    assert "stopped after round 1 and" in capsys.readouterr().out
+    assert main([*given, "-o", "cut.png", "--resume"]) == 130
+    assert "going on after round 1 and" in capsys.readouterr().out
+    assert 23 <= len(evaluations) <= 26
+    assert main([*given, "-o", "cut.png", "--resume"]) == 130
+    assert "stopped after round 3 and" in capsys.readouterr().out
+    assert main([*given, "-o", "cut.png", "--resume", "--quiet"]) == 0
+    same_bytes("cut.run", "all.run")
+    assert Path("cut.png").read_bytes() == Path("all.png").read_bytes()
+
+
+def test_several_sizes_in_one_run(run, capsys):
+    given = ["style", "photo.png", "waves.png", *SMALL, "--size", "40", "--scales", "3"]
+    assert main([*given, "-o", "x.png"]) == 0
+    out = capsys.readouterr().out
+    for line in ("20 x 28 pixels, scale 1 of 3", "28 x 39 pixels, scale 2 of 3", "40 x 56 pixels, scale 3 of 3"):
+        assert line in out
+    rows = [json.loads(line) for line in Path("x.run/metrics.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["scale"], row["evaluations"]) for row in rows] == [(1, 1, 4), (2, 1, 8), (3, 2, 12),
+                                                                                (4, 3, 16)]
+    shapes = [read_image(f"x.run/samples/step_00000{i}.png").shape for i in range(1, 5)]
+    assert shapes == [(3, 20, 28), (3, 20, 28), (3, 28, 39), (3, 40, 56)]
+    # the last size begins with what the one before has found
+    start = float(out.split("scale 3 of 3")[1].split("loss ")[1].split(" ")[0])
+    alone = capsys_loss_at_the_start([*given[:-2], "--max-steps", "1", "-o", "y.png"], capsys)
+    assert start < alone / 3
+    # with more rounds it goes on at the last one
+    assert main([*given, "-o", "x.png", "--resume", "--iterations", "5", "--quiet"]) == 0
+    last = json.loads(Path("x.run/metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["step"], last["scale"]) == (5, 3)
+
+
+def capsys_loss_at_the_start(arguments, capsys):
+    assert main(arguments) == 0
+    return float(capsys.readouterr().out.split("at the start loss ")[1].split(" ")[0])
+
+
+def test_strips_by_their_height_or_by_a_bound_of_memory(run, capsys):
+    layers = ["--network", "vgg19", "--content-layer", "block2_conv1", "--style-layers", "block1_conv1,block2_conv1"]
+    given = ["style", "photo.png", "waves.png", *SMALL, *layers, "--iterations", "2"]
+    for name, options in {"whole": "", "tile": "--tile 6", "memory": "--memory 900"}.items():
+        assert main([*given, *options.split(), "-o", f"{name}-2.png"]) == 0
+        assert {"whole": "20 x 28 pixels, vgg19", "tile": "strips of 6 rows", "memory": "strips of 32 rows"}[
+            name] in capsys.readouterr().out
+    whole = read_image("whole-2.png").astype(int)
+    for name in ("tile", "memory"):
+        assert np.abs(read_image(f"{name}-2.png") - whole).mean() < 1
 
 
 def test_a_dry_run_leaves_nothing(run):
@@ -163,6 +214,17 @@ def test_pictures_of_all_kinds(run):
         (["photo.png", "waves.png", "--init-from", "whole.run/last.safetensors", "--size", "24"], "must hold a pict"),
         (["photo.png", "waves.png", "--evaluations", "0"], "`evaluations` is 0"),
         (["photo.png", "waves.png", "--iterations", "0"], "`iterations` is 0"),
+        (["photo.png", "waves.png", "--scales", "0"], "`scales` is 0; it must be at least 1"),
+        (["photo.png", "waves.png", "--scales", "5"], "`scales` is 5; with `iterations` 4 it must be at most that"),
+        (["photo.png", "waves.png", "--scales", "a"], "invalid int value: 'a'"),
+        (["photo.png", "waves.png", "--scales", "4", "--size", "4"], "`photo.png`, 1 x 1 pixels here, is too small"),
+        (["photo.png", "waves.png", "--tile", "-1"], "`tile` is -1; it must be at least 0"),
+        (["photo.png", "waves.png", "--memory", "-1"], "`memory` is -1; it must be at least 0"),
+        (["photo.png", "waves.png", "--memory", "900", "--tile", "8"], "`tile` is 8 and `memory` is 900; one of them"),
+        (["photo.png", "waves.png", "--tile", "8"], "`tile` and `memory` are for networks that are a chain of conv"),
+        (["photo.png", "waves.png", "--memory", "900"], "small, vgg16, vgg19; relu_conv1 of squeezenet is none of these"),
+        (["photo.png", "waves.png", "--memory", "9", "--network", "vgg19", "--content-layer", "block1_conv1",
+          "--style-layers", "block1_conv1"], "`memory` is 9; a picture of 20 x 28 needs at least"),
         (["photo.png", "waves.png", "--content-weight", "nan"], "`content_weight` is nan"),
         (["photo.png", "waves.png", "--weights", "no.h5"], "`weights` is 'no.h5', which does not exist"),
         (["photo.png", "waves.png", "--network", "vgg"], "invalid choice: 'vgg'"),

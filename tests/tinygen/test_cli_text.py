@@ -143,6 +143,92 @@ def test_sample(run, capsys):
     assert capsys.readouterr().out == CORPUS[:12] + "\n"  # the prompt of the run
 
 
+NOTES = [f"{72 + t % 5} {65 + t % 3} {'-' if t % 7 == 6 else 60} 48\n" + "\n" * (t % 20 == 19) for t in range(400)]
+KINDS = {
+    "word": ["--tokens", "word", "--batch-size", "4"],
+    "conv": ["--model", "conv", "--layers", "3", "--batch-size", "4"],
+    "gru": ["--model", "gru", "--layers", "2"],
+    "voice": ["--tokens", "voice", "--data", "notes.txt", "--batch-size", "4"],
+}
+
+
+@pytest.fixture(params=KINDS)
+def other(request, here):
+    """The kind, and a run of it, in the working directory."""
+    Path("notes.txt").write_text("".join(NOTES))
+    assert main(train("-o", "run", "--quiet", *KINDS[request.param])) == 0
+    return request.param
+
+
+def test_other_kinds_train_write_and_draw(other, capsys):
+    from PIL import Image
+
+    prompt = {"word": "pack my ", "voice": "72 65 60 48"}.get(other, "pack my ")
+    arguments = ["text", "sample", "run", "--prompt", prompt, "--length", "40"]
+    assert main(arguments) == 0
+    first = capsys.readouterr().out
+    assert first.startswith({"word": " pack my", "voice": "72 65 60 48\n"}.get(other, "pack my "))
+    assert "unknown" not in first
+    if other == "voice":
+        assert all(len(line.split()) in (0, 4) for line in first.splitlines())
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == first
+    assert main(["text", "sample", "run", "--length", "5"]) == 0
+    assert main(["text", "temperature", "run", "-o", "figure.png"]) == 0
+    with Image.open("figure.png") as figure:
+        assert figure.width == 1200
+    row = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[-1])
+    assert ("val_perplexity_word" in row) == (other == "word")
+    config = json.loads(Path("run/config.json").read_text())["settings"]
+    assert config.get("receptive_field") == (8 if other == "conv" else None)
+    assert main(["text", "train", "--resume", "-o", "run"]) == 0
+    assert "finished already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("other", ["word"], indirect=True)
+def test_words_that_the_model_does_not_know(other, capsys):
+    assert main(["text", "sample", "run", "--prompt", "pack my unicorn"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert "`--prompt` has words that this model does not know: 'unicorn'" in err
+    assert err.count("\n") == 1
+    assert main(["text", "sample", "run", "--prompt", "   "]) == 2
+    assert "`--prompt` is '   '; it needs at least one of the model's words" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("other", ["voice"], indirect=True)
+def test_notes_can_be_heard_and_seen(other, capsys):
+    from PIL import Image
+
+    sample = ["text", "sample", "run", "--length", "80"]
+    assert main([*sample, "--midi", "m.mid", "--roll", "r.png"]) == 0
+    out, err = capsys.readouterr()
+    assert out.count("\n") > 20
+    assert err == "m.mid\nr.png\n"
+    assert Path("m.mid").read_bytes().startswith(b"MThd")
+    with Image.open("r.png") as roll:
+        assert roll.width > 100
+    for bad, message in {
+        ("--midi", "m.txt"): "`--midi` is 'm.txt'; the file's name must end in .mid",
+        ("--roll", "no/r.png"): "`--roll` is 'no/r.png', but there is no folder `no`",
+        ("--midi", "m.mid", "-n", "2"): "`--count` is 2; --midi and --roll take one text",
+        ("--prompt", "60 61 62"): "`--prompt`, line 1, is '60 61 62'",
+        ("--prompt", "1 2 3 4"): "`--prompt` has notes that this model has never seen: 1 2 3 4",
+    }.items():
+        assert main([*sample, *bad]) == 2
+        out, err = capsys.readouterr()
+        assert message in err
+        assert not out
+
+
+def test_a_text_is_not_music(run, capsys):
+    assert main(["text", "sample", "run", "--midi", "m.mid"]) == 2
+    out, err = capsys.readouterr()
+    assert "`run` is a model of 'corpus.txt', which is no music" in err
+    assert not out
+    assert not Path("m.mid").exists()
+
+
 def test_temperature_draws_a_picture(run, capsys):
     from PIL import Image
 
@@ -204,7 +290,16 @@ TRAIN_ERRORS = {
     "unknown flag": (lambda: train("--nosuch"), "unrecognized arguments: --nosuch"),
     "shortened flag": (lambda: train("--unit", 3), "unrecognized arguments: --unit"),
     "no number": (lambda: train("--lr", "abc"), "argument --lr: invalid float value: 'abc'"),
-    "unknown preset": (lambda: train("--preset", "nope"), "choose from 'book', 'book-python', 'tuned'"),
+    "unknown preset": (lambda: train("--preset", "nope"), "choose from 'book', 'book-python', 'tuned', 'large'"),
+    "tokens": (lambda: train("--tokens", "byte"), "choose from 'char', 'word', 'voice'"),
+    "model": (lambda: train("--model", "rnn"), "choose from 'lstm', 'gru', 'conv'"),
+    "few words": (lambda: train("--tokens", "word", data=bad_file("w.txt", b"one two three")), "none of them twice"),
+    "small vocabulary": (lambda: train("--tokens", "word", "--vocabulary", 1), "`vocabulary_size` is 1; it must be at"),
+    "no chorale": (lambda: train("--tokens", "voice"), "`text`, line 1, is 'the quick brown fox"),
+    "big batch": (lambda: train("--stateful", "--batch-size", 400), "`batch_size` is 400, but the text has only 929"),
+    "field": (lambda: train("--model", "conv", "--no-stateful"), "less than the receptive field of 256 tokens"),
+    "sampled": (lambda: train("--softmax", "sampled"), "`softmax` is 'sampled', which needs a stateful run"),
+    "book in streams": (lambda: train("--preset", "book", "--stateful"), "`targets` is 'last'; a stateful run learns"),
     "rate 0": (lambda: train("--lr", 0), "`lr` is 0.0; it must be above 0"),
     "rate infinite": (lambda: train("--lr", "inf"), "`lr` is inf"),
     "no units": (lambda: train("--units", 0), "`units` is 0; it must be at least 1"),
@@ -362,11 +457,13 @@ def wait_for_progress(process, path):
         time.sleep(0.002)
 
 
-# two layers with dropout draw random numbers in every step; tuned holds text out and keeps the best weights
+# two layers with dropout draw random numbers in every step; tuned holds text out and keeps the best weights; streams
+# carry a state from step to step
 LONG = {
     "book": ["--preset", "book", "--val-fraction", 0],
     "dropout": ["--layers", 2, "--dropout", 0.3, "--targets", "last"],
     "tuned": ["--val-fraction", 0.1],
+    "streams": "--model gru --layers 2 --dropout 0.3 --stateful --batch-size 2 --window 6".split(),
 }
 OFTEN = ["--epochs", 4, "--stride", 1, "--save-every", 4, "--sample-every", 100, "--log-every", 3]
 

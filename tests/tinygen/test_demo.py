@@ -6,11 +6,12 @@ import re
 import signal
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tinygen import demo
 from tinygen.cli import main
-from tinygen.demo import page
+from tinygen.demo import page, scenery
 from tinygen.demo.text import _between_rows
 from tinygen.generators import text
 
@@ -179,5 +180,52 @@ def test_the_vae_part_goes_on_where_it_was_and_its_page_is_whole(tmp_path):
     assert again.html.count("<svg") == part.html.count("<svg") == 1
 
 
-def test_every_generator_that_can_be_shown_offline_has_a_part():
-    assert demo.PARTS == (demo.text, demo.vae, demo.gan)
+def test_the_dream_part_goes_on_where_it_was_and_its_page_is_whole(tmp_path):
+    told = []
+    part = demo.dream.run(tmp_path, told.append, height=48, steps=2)
+    (tmp_path / "index.html").write_text(page.page("title", "lead", [part], "footer"))
+    parser, words = read(tmp_path / "index.html")
+    assert len(parser.sources) == 2
+    assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
+    assert "One layer at a time: block2_conv2, block3_conv2 and block4_conv2" in words
+    assert "tinygen dream photo.jpg --network small" in words
+    assert "networksmall" in words  # the settings
+    again = demo.dream.run(tmp_path, told.append, height=48, steps=2)
+    assert sum("finished already" in line for line in told) == 4
+    assert again.html.split("four dreams")[1] == part.html.split("four dreams")[1]
+
+
+def test_the_style_part_goes_on_where_it_was_and_its_page_is_whole(tmp_path):
+    told = []
+    part = demo.style.run(tmp_path, told.append, height=48, rounds=2)
+    (tmp_path / "index.html").write_text(page.page("title", "lead", [part], "footer"))
+    parser, words = read(tmp_path / "index.html")
+    assert len(parser.sources) == 2
+    assert "The landscape in the manner of the painting." in words
+    assert "tinygen style photo.jpg painting.jpg --network small" in words
+    again = demo.style.run(tmp_path, told.append, height=48, rounds=2)
+    assert any("finished already" in line for line in told)
+    assert again.html.count("<svg") == part.html.count("<svg") == 1
+
+
+@pytest.mark.parametrize("draw", [scenery.landscape, scenery.painting])
+def test_pictures_that_the_demo_draws(draw):
+    image = draw(60, 80)
+    assert image.shape == (3, 60, 80)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(draw(60, 80), image)
+    assert (draw(60, 80, seed=1) != image).any()
+    assert image.std((1, 2)).min() > 20
+
+
+def test_the_landscape_is_one():
+    image = scenery.landscape(120, 160).astype(int)
+    sky, meadow = image[:, :20, 40:90], image[:, 105:, 80:]
+    assert (sky[2] > sky[0]).mean() > 0.9  # blue
+    assert (meadow[1] > meadow[2]).mean() > 0.7  # green
+    row, column = (round(place * side) for place, side in zip(scenery.SUN[::-1], (120, 160), strict=True))
+    assert image[:, row, column].min() > 200
+
+
+def test_every_generator_has_a_part():
+    assert demo.PARTS == (demo.text, demo.dream, demo.style, demo.vae, demo.gan)

@@ -26,8 +26,10 @@ FACTS = {
     "xception": (20_861_480, 71, (1, 2048, 3, 3),
                  ["block1_conv1_act", "block2_sepconv2_act", "block13_pool", "add_12", "block14_sepconv2_act"]),
     "squeezenet": (722_496, 33, (1, 512, 1, 1), ["conv1", "relu_conv1", "pool5", "fire2/expand3x3", "fire9/concat"]),
+    "small": (462_304, 16, (1, 128, 1, 1), ["block1_conv1", "block3_conv2", "block4_pool"]),
 }  # fmt: skip
-TOPS = {"inception_v3": 23_851_784, "resnet50": 25_636_712, "xception": 22_910_480, "squeezenet": 1_235_496}
+TOPS = {"inception_v3": 23_851_784, "resnet50": 25_636_712, "xception": 22_910_480, "squeezenet": 1_235_496,
+        "small": 463_594}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ def test_with_the_classifier(name):
     assert network.keras_parameters == TOPS[name]
     with no_grad():
         y = network(random_input(FACTS[name][1])).numpy()
-    assert y.shape == (1, 1000)
+    assert y.shape == (1, 10 if name == "small" else 1000)
     assert y.sum() == pytest.approx(1, abs=1e-5)
 
 
@@ -286,7 +288,7 @@ def test_the_numbers_of_keras(networks):
     np.testing.assert_allclose(caffe, [-103.939, -116.779, 200 - 123.68], rtol=1e-6)
     np.testing.assert_allclose(networks["xception"].preprocess(red).ravel(), [200 / 127.5 - 1, -1, -1], rtol=1e-6)
     modes = {name: network.preprocessing for name, network in networks.items()}
-    assert {name for name, mode in modes.items() if mode == "tf"} == {"inception_v3", "xception"}
+    assert {name for name, mode in modes.items() if mode == "tf"} == {"inception_v3", "xception", "small"}
 
 
 def test_gradients_pass_through_preprocessing():

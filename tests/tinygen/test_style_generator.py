@@ -1,5 +1,6 @@
 """Style transfer: its losses beside NumPy's and finite differences, its search, its colours."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -186,6 +187,38 @@ def test_every_round_of_the_book_goes_down(vgg):
         assert losses[3] < losses[2] < losses[1] < losses[0] / 2
         assert work.status == {"book": "max_iter", "book-python": "max_eval"}[preset]
         assert most <= work.evaluations / 3 <= 25
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_round_brings_no_more_than_a_few_numbers_to_the_host(optimizer, fake, monkeypatch):
+    content, painting, _ = make_pictures()
+    settings = settings_for("tuned", evaluations=8, optimizer=optimizer)
+    objective = style.Objective(style.load_network(settings, "fake:0"), settings, content, [painting], "fake:0")
+    work, brought = style.Transfer(settings, objective, content.astype(np.float32), "fake:0"), []
+    for name in ("get", "tolist"):
+        method = getattr(fake.ndarray, name)
+        monkeypatch.setattr(fake.ndarray, name, lambda a, method=method: (brought.append(a.size), method(a))[1])
+    fake.waits.clear()
+    work.round()
+    work.round()
+    assert len(brought) == len(fake.waits)  # nothing came another way
+    if optimizer == "adam":
+        assert not brought
+    else:
+        assert max(brought) <= 2 * (settings.history_size + 1) + 4
+        assert len(brought) <= 16 * 5  # a step waits five times: two for the point where it stands, three for the next
+
+
+def test_large_weights_are_not_kept_in_other_forms(tmp_path):
+    """Of frozen weights kernels keep up to eight times their size."""
+    settings = settings_for("tuned", weights=str(tmp_path / "w.safetensors"))
+    network = models.vgg16(generator=tg.Generator(0))
+    tg.save(settings.weights, network.state_dict())
+    for layer, writeable in (("block2_conv2", False), ("block5_conv1", True)):
+        changed = dataclasses.replace(settings, network="vgg16", content_layer=layer)
+        found = style.load_network(changed, "cpu")
+        assert not any(p.requires_grad for p in found.parameters())
+        assert {p._data.flags.writeable for p in found.parameters()} == {writeable}
 
 
 def test_adam(vgg):

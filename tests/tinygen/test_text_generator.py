@@ -3,11 +3,13 @@
 import itertools
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygen as tg
+from tinygen.data.tokens import divided
 from tinygen.generators import text
 from tinygen.modes import no_grad
 
@@ -145,13 +147,44 @@ def test_verdicts():
         ({"val_fraction": 1.0}, "`val_fraction` is 1.0"),
         ({"lr": 0.0}, "`lr` is 0.0"),
         ({"optimizer": "sgd"}, "`optimizer` is 'sgd'; valid are rmsprop, adam"),
-        ({"tokens": "word"}, "`tokens` is 'word'; valid are char"),
+        ({"tokens": "byte"}, "`tokens` is 'byte'; valid are char, word, voice"),
+        ({"model": "rnn"}, "`model` is 'rnn'; valid are lstm, gru, conv"),
         ({"seed": -1}, "`seed` is -1"),
+        ({"output_dropout": 1.0}, "`output_dropout` is 1.0; it must be from 0 to below 1"),
+        ({"kernel": 1}, "`kernel` is 1; it must be at least 2"),
+        ({"vocabulary_size": 1}, "`vocabulary_size` is 1; it must be at least 2"),
+        ({"stateful": True, "targets": "last"}, "`targets` is 'last'; a stateful run learns from every place"),
+        ({"softmax": "sampled"}, "`softmax` is 'sampled', which needs a stateful run"),
+        ({"model": "gru", "gate": "hard_sigmoid"}, "`gate` is 'hard_sigmoid', which only the model lstm has"),
+        ({"model": "conv", "embedding": 4}, "`embedding` is 4; the model conv has one of its own width"),
+        ({"model": "conv", "layers": 6}, "`window` is 60, less than the receptive field of 64 tokens"),
     ],
 )
 def test_settings_are_checked(changes, message):
     with pytest.raises(ValueError, match=message):
         text.Settings(**changes)
+
+
+def test_presets_and_what_other_tokens_and_models_bring():
+    large = text.settings_for("large")
+    assert (large.layers, large.units, large.stateful, large.schedule) == (2, 256, True, "cosine")
+    assert large.dropout > 0 < large.output_dropout
+    word = text.settings_for("tuned", tokens="word")
+    assert word.stateful
+    assert word.embedding
+    assert text.settings_for("large", tokens="word", units=99).units == 99
+    assert text.settings_for("large", tokens="word").lr == large.lr  # the preset counts for more
+    conv = text.settings_for("tuned", model="conv", tokens="word")
+    assert (conv.embedding, conv.receptive_field) == (0, 256)
+    conv = text.settings_for("large", model="conv")
+    assert (conv.stateful, conv.layers, conv.receptive_field) == (True, 9, 141)
+    assert not text.settings_for("book", tokens="word").stateful
+    with pytest.raises(ValueError, match="`window` is 60, less than the receptive field of 256 tokens"):
+        text.settings_for("book", model="conv")
+    assert text.settings_for("book", model="conv", window=256).optimizer == "rmsprop"
+    assert text.settings_for("tuned", data="jsb-chorales").tokens == "voice"
+    assert text.settings_for("tuned", data="nottingham").keep_case
+    assert not text.settings_for("tuned").stateful
 
 
 def test_held_out_text_must_be_longer_than_a_window():
@@ -161,13 +194,47 @@ def test_held_out_text_must_be_longer_than_a_window():
         text.Trainer(small(), "a" * 500)
 
 
-@pytest.mark.parametrize("changes", [{}, {"layers": 2, "dropout": 0.3}, {"optimizer": "rmsprop", "targets": "last"}])
-def test_stopped_at_any_place_and_resumed_ends_with_the_same_bytes(tmp_path, corpus, changes):
+STATEFUL = {"stateful": True, "batch_size": 5}
+CONV = {"model": "conv", "layers": 3, "dropout": 0.2}
+RUNS = {
+    "lstm": {},
+    "lstm, dropout": {"layers": 2, "dropout": 0.3},
+    "lstm, rmsprop": {"optimizer": "rmsprop", "targets": "last"},
+    "lstm, stateful": {**STATEFUL, "layers": 2, "dropout": 0.3, "output_dropout": 0.2, "schedule": "linear"},
+    "gru": {"model": "gru", "targets": "last"},
+    "gru, stateful": {"model": "gru", **STATEFUL, "output_dropout": 0.2},
+    "conv": CONV,
+    "conv, stateful": {**CONV, **STATEFUL},
+    "words": {"tokens": "word", "embedding": 6},
+    "words, stateful": {"tokens": "word", "vocabulary_size": 12, **STATEFUL, "batch_size": 3},
+    "words, sampled": {"tokens": "word", "softmax": "sampled", "candidates": 4, **STATEFUL, "batch_size": 3},
+    "words, conv": {"tokens": "word", **CONV, **STATEFUL, "batch_size": 3},
+    "notes": {"tokens": "voice"},
+    "notes, stateful": {"tokens": "voice", "model": "gru", **STATEFUL},
+}
+
+
+def chorales(pieces=12, steps=20):
+    """Four voices that run up and down, as text."""
+    lines = []
+    for piece in range(pieces):
+        for t in range(steps):
+            lines.append(f"{72 + (t * (piece + 1)) % 5} {65 + t % 3} {'-' if t % 7 == 6 else 60} {48 + piece % 2}")
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_stopped_at_any_place_and_resumed_ends_with_the_same_bytes(tmp_path, corpus, kind, monkeypatch):
+    monkeypatch.setattr(text, "SAMPLE_LENGTH", 30)
+    changes = RUNS[kind]
+    if changes.get("tokens") == "voice":
+        Path(corpus).write_text(chorales())
     files = ["last.safetensors", "best.safetensors", "state.safetensors", "metrics.jsonl"]
     settings = small(data=corpus, **changes)
     assert text.train(settings, tmp_path / "whole", quiet=True) == 0
     steps = json.loads((tmp_path / "whole/metrics.jsonl").read_text().splitlines()[-1])["step"]
-    for stop in (1, steps // 2 - 1, steps // 2, steps // 2 + 1):
+    for stop in (1, steps // 2 - 1, steps // 2, steps // 2 + 1) if kind.startswith("lstm") else (2, steps // 2 + 1):
         out = tmp_path / f"at-{stop}"
         part = small(data=corpus, **changes, max_steps=stop)
         assert text.train(part, out, quiet=True) == 0
@@ -177,6 +244,131 @@ def test_stopped_at_any_place_and_resumed_ends_with_the_same_bytes(tmp_path, cor
         assert {p.name: p.read_bytes() for p in (out / "samples").iterdir()} == {
             p.name: p.read_bytes() for p in (tmp_path / "whole/samples").iterdir()
         }
+
+
+def config_without(path, *names):
+    """Take settings out of a run's config.json, as if they had not been there when it began."""
+    config = json.loads((path / "config.json").read_text())
+    for name in names:
+        del config["settings"][name]
+    (path / "config.json").write_text(json.dumps(config))
+
+
+def test_a_run_of_before_these_settings_goes_on_and_writes(tmp_path, corpus):
+    young = ("stateful", "softmax", "candidates", "embedding", "kernel", "cycle", "vocabulary_size", "output_dropout")
+    text.train(small(data=corpus), tmp_path / "whole", quiet=True)
+    text.train(small(data=corpus, max_steps=5), tmp_path / "run", quiet=True)
+    config_without(tmp_path / "run", *young)
+    assert text.load_model(tmp_path / "run")[2] == small(data=corpus, max_steps=5)
+    assert text.train(small(data=corpus), tmp_path / "run", resume=True, quiet=True) == 0
+    for name in ("last.safetensors", "state.safetensors", "metrics.jsonl"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    config_without(tmp_path / "run", *young)
+    with pytest.raises(ValueError, match=r"`output_dropout` was not set and is 0\.5 now"):
+        text.train(small(data=corpus, output_dropout=0.5, epochs=3), tmp_path / "run", resume=True, quiet=True)
+
+
+def rows_of(path):
+    return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_stateful_run_sees_every_token_once_in_an_epoch_and_carries_its_state(tmp_path):
+    trainer = text.Trainer(small(stateful=True, batch_size=5), CORPUS)
+    steps, ends = [], 0
+    for end in trainer.steps():
+        assert [s.requires_grad for s in trainer.carried] == [False, False]
+        steps.append(trainer.carried[0].numpy())
+        if end:
+            ends += 1
+            assert trainer.seen == 5 * ((len(trainer.train_tokens) - 1) // 5)
+            trainer.end_epoch()
+            assert trainer.carried is None
+    assert ends == 2
+    assert abs(steps[0] - steps[1]).max() > 1e-3
+
+
+def test_carrying_the_state_is_reading_on(tmp_path):
+    """With a rate of 0 the second step's loss is that of its stretch behind the first, in one go."""
+    trainer = text.Trainer(small(stateful=True, batch_size=5, lr=1e-30), CORPUS)
+    first, second = (trainer.windows[i] for i in range(2))
+    steps = trainer.steps()
+    next(steps)
+    before = trainer.sum.item()
+    next(steps)
+    found = (trainer.sum.item() - before) / second[1].numel()
+    with no_grad():
+        scores = trainer.model(tg.tensor(np.concatenate([first[0].numpy(), second[0].numpy()])), every=True)[12:]
+        expected = tg.nn.functional.cross_entropy(scores.flatten(0, 1), second[1].flatten()).item()
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_words_are_charged_for_all_characters_of_the_held_out_text(tmp_path):
+    corpus = CORPUS.replace("dozen", "zebra", 1).replace("liquor jugs. ", "liquor jugs.\n") + "the unicorn sleeps. "
+    trainer = text.Trainer(small(tokens="word", stateful=True, batch_size=3, window=6), corpus)
+    held_out = corpus[len(corpus) - round(0.1 * len(corpus)) :]
+    found = trainer.validate()
+    tokens = trainer.vocabulary.encode(held_out)
+    assert trainer.vocabulary.unknown_words(held_out)[-3:] == [" unicorn", " sleeps", " "]
+    with no_grad():
+        read = np.concatenate([trainer.train_tokens[-1:], tokens])
+        scores = trainer.model(tg.tensor(read[:-1, None]), every=True)[:, 0]
+        token_nats = tg.nn.functional.cross_entropy(scores, tg.tensor(read[1:]), reduction="sum").item()
+    spelling = sum(map(trainer.speller.cost, trainer.vocabulary.unknown_words(held_out)))
+    assert spelling > 15 * math.log(2)  # these fifteen characters are not guessed for little
+    assert found["val_loss"] == pytest.approx((token_nats + spelling) / len(held_out), rel=1e-5)
+    assert found["val_perplexity_char"] == pytest.approx(math.exp(found["val_loss"]))
+    assert found["val_perplexity_word"] == pytest.approx(math.exp((token_nats + spelling) / len(tokens)), rel=1e-4)
+    assert found["val_loss_word"] == pytest.approx(token_nats / len(tokens), rel=1e-5)
+    assert found["val_unknown"] == pytest.approx((tokens == 0).mean())
+
+
+def test_words_and_characters_hold_out_the_same_text():
+    for fraction in (0.05, 0.1, 0.33):
+        parts = [divided(CORPUS, kind, fraction)[1:] for kind in ("char", "word")]
+        assert parts[0] == parts[1]
+        assert "".join(parts[0]) == CORPUS
+
+
+def test_a_run_of_words_writes_words_and_their_perplexity(tmp_path, corpus):
+    settings = small(data=corpus, tokens="word", vocabulary_size=12, stateful=True, batch_size=3, epochs=3)
+    text.train(settings, tmp_path / "run", quiet=True)
+    ends = [row for row in rows_of(tmp_path / "run") if row.get("epoch_end")]
+    assert ends[-1]["val_loss"] < ends[0]["val_loss"]
+    assert ends[-1]["val_perplexity_word"] > math.exp(ends[-1]["val_loss_word"])
+    assert ends[0]["val_unknown"] > 0.1
+    model, vocabulary, _, prompt = text.load_model(tmp_path / "run")
+    assert len(vocabulary) == 12
+    assert prompt.startswith(" <unknown> <unknown> brown fox")  # " the" is known, "the" occurs once
+    for sample in (tmp_path / "run/samples").iterdir():
+        assert "<unknown>" not in sample.read_text().split("--- temperature", 1)[1]  # read, never written
+    image = text.temperature_figure(model, vocabulary, "the")
+    assert image.width == 1200
+
+
+def test_a_run_of_notes_writes_whole_steps(tmp_path):
+    (tmp_path / "c.txt").write_text(chorales())
+    settings = small(data=str(tmp_path / "c.txt"), tokens="voice", window=16, stateful=True, batch_size=4)
+    text.train(settings, tmp_path / "run", quiet=True)
+    model, vocabulary, _, prompt = text.load_model(tmp_path / "run")
+    assert prompt == chorales()[: len(prompt)]
+    assert prompt.count("\n") == 4
+    written = vocabulary.decode(model.sample(vocabulary.encode_prompt(prompt), 200, tg.Generator(0)))
+    assert vocabulary.decode(vocabulary.encode(written)) == written != ""
+    trained, held_out = divided(chorales(), "voice", 0.1)[1:]
+    assert trained.endswith("\n\n")
+    assert held_out.startswith("72 65 60 ")
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_schedules_end_low(schedule):
+    s = text.Settings(lr=1.0, schedule=schedule)
+    rates = [text.learning_rate(s, step, 5000) for step in range(5000)]
+    assert rates.index(max(rates)) in (199, 200)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+    middle = rates[2600]
+    assert middle == pytest.approx(0.505, abs=1e-3)
+    quarter = {"cosine": 0.01 + 0.99 * (1 + math.cos(math.pi / 4)) / 2, "linear": 0.7525}[schedule]
+    assert rates[1400] == pytest.approx(quarter, abs=1e-3)
 
 
 def test_metrics_hold_no_times_and_the_epochs_mean(tmp_path, corpus):

@@ -161,6 +161,18 @@ def test_as_the_plain_form(mode, winograd_everywhere):
         compared(*case, mode)
 
 
+@pytest.mark.parametrize("stride", [(2, 2), (3, 1), (1, 3)])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 3)])
+def test_gradient_of_few_channels_at_a_stride(normal, stride, dilation):
+    """The product with all columns at once, and the sums of those that meet."""
+    x, w, bias = normal(2, 3, 21, 23), normal(24, 3, 3, 4), normal(3)
+    settings = stride, ((1, 2), (2, 0)), dilation
+    gy = normal(*REFERENCE[0](x, w, *settings).shape)
+    gx = convolution_numba.conv_input_gradient(gy, w, (21, 23), *settings, 1, bias, 0.3)
+    x64 = [a.astype(np.float64) for a in (gy, w)]
+    np.testing.assert_allclose(gx, REFERENCE[1](*x64, (21, 23), *settings, 1, bias, 0.3), atol=2e-5)
+
+
 def test_nothing_is_read_or_written_outside(monkeypatch, winograd_everywhere):
     """Every buffer, the inputs too, lies between NaN; what is not written stays NaN; the guards stay as they are."""
     for x, w, biases, settings, rng in cases(2, 80):
@@ -250,6 +262,7 @@ def test_not_a_number_stays_so(normal, kernel, stride, slope, winograd_everywher
     ((20, 256, 256, (4, 4), (2, 1), (1, 1), 1, (16, 16), False), "direct"),
     ((16, 64, 64, (3, 3), (2, 2), (1, 1), 1, (28, 28), False), "direct"),
     ((20, 256, 3, (7, 7), (1, 1), (1, 1), 1, (32, 32), False), "narrow"),
+    ((1, 32, 3, (3, 3), (2, 2), (1, 1), 1, (175, 175), False, False, True), "columns"),
 ])  # fmt: skip
 def test_choice(layer, name):
     choice = convolution_numba.choose(*layer)

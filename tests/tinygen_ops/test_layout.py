@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygen_ops.layout import channels_last, contiguous
+from tinygen_ops.layout import channels_last, contiguous, in_memory_order, join_channels, new_like
 
 
 @pytest.mark.parametrize("shape", [(2, 64, 33, 31), (1, 3, 200, 301), (5, 31, 999), (2, 1, 300, 200)], ids=str)
@@ -30,3 +30,21 @@ def test_views_with_gaps(form, normal):
     x = normal(3, 40, 50, 60)[:, ::2, :, 1:]
     np.testing.assert_array_equal(channels_last(x), np.moveaxis(x, 1, -1))
     np.testing.assert_array_equal(contiguous(x), x)
+
+
+@pytest.mark.parametrize("lie", [True, False])
+@pytest.mark.parametrize("channels", [(32, 64, 16), (32, 5, 48), (64,)], ids=str)
+def test_channels_side_by_side(form, normal, lie, channels):
+    xs = [normal(2, c, 41, 37) for c in channels]
+    if lie:
+        xs = [np.moveaxis(channels_last(x), -1, 1) for x in xs]
+    np.testing.assert_array_equal(join_channels(xs), np.concatenate(xs, 1))
+
+
+def test_order_in_memory(normal):
+    x = normal(2, 3, 4, 5)
+    moved = x.transpose(2, 0, 3, 1)
+    np.testing.assert_array_equal(in_memory_order(moved), x.ravel())
+    assert np.shares_memory(in_memory_order(moved), x)
+    assert in_memory_order(x[..., ::2]) is None
+    assert new_like(moved).strides == moved.strides

@@ -32,6 +32,19 @@ def test_a_layout_is_kept(numba_form, normal):
     assert rectify(x).strides == rectify_gradient(normal(*x.shape), x, 0.1).strides == x.strides
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.3])
+@pytest.mark.parametrize("cut", [slice(0, 32), slice(16, 48), slice(40, 72)])
+def test_a_piece_of_the_channels_is_read_where_it_lies(form, normal, slope, cut):
+    whole = LAYOUTS["channels last"](normal(2, 72, 19, 23))
+    x, gy = LAYOUTS["channels last"](normal(2, 32, 19, 23)), whole[:, cut]
+    np.testing.assert_array_equal(rectify_gradient(gy, x, slope), np.where(x > 0, gy, np.float32(slope) * gy))
+    rows = whole[:, cut, ::2, 1:-1]  # a window of it: its rows do not follow one another
+    inside = LAYOUTS["channels last"](normal(*rows.shape))
+    np.testing.assert_array_equal(
+        rectify_gradient(rows, inside, slope), np.where(inside > 0, rows, np.float32(slope) * rows)
+    )
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.5])
 def test_not_a_number_stays_and_infinities_do_not_become_one(form, slope):
     x = np.ones((1, 4, 100, 100), np.float32)

@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinygen.cli import bench, data, demo, dream, gan, gradcheck, info, style, style_net, text, vae
+from tinygen.cli import bench, data, demo, dream, gan, gradcheck, info, report, style, style_net, text, vae
 from tinygen.cli.common import Parser, eprint
 from tinygen.run import EXIT_INTERRUPTED
 from tinygen.version import __version__
 from tinygen_ops.registry import mode as kernel_mode
 
-COMMANDS = (demo, text, dream, style, style_net, vae, gan, data, gradcheck, bench, info)
+COMMANDS = (demo, text, dream, style, style_net, vae, gan, report, data, gradcheck, bench, info)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,7 +27,7 @@ _OPENED = ".tinygen-demo"  # marks a folder as ours, so that an interrupted demo
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
-        "demo", help="see it work: small, offline, in half a minute",
+        "demo", help="see it work: all five generators, small, offline, in a few minutes",
         description="Runs every generator, small, on what Python and this package carry, and writes DIR/index.html.",
     )
     told = f"a new folder (default {DEFAULT})"

@@ -31,6 +31,10 @@ def add_parser(subparsers: Any) -> None:
     add("--style-blend-weights", type=_numbers, metavar="A,B,...", help="a share for each painting (equal)")
     add("--init", metavar="content|random|FILE", help="where to begin (content)")
     add("--original-colors", action=argparse.BooleanOptionalAction, help="keep the photograph's colours (off)")
+    add("--scales", type=int, metavar="N", help="paint at N sizes, each sqrt 2 times the one before, with equal parts "
+        "of the rounds (1)")
+    add("--tile", type=int, metavar="N", help="compute in strips of N rows: equal gradients, less memory (0: whole)")
+    add("--memory", type=int, metavar="MB", help="stay within so many megabytes, by strips that fit (0: no bound)")
     _add_loss(parser.add_argument_group("the loss"))
     _add_search(parser.add_argument_group("the search"))
     add_training_options(parser)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class Remote:
         """(name of the algorithm, what the file must hash to)."""
         return ("sha256", self.sha256) if self.sha256 else ("md5", self.md5)
 
+
+_NOTTINGHAM = (
+    "https://raw.githubusercontent.com/jukedeck/nottingham-dataset/0992bb6cd864f6d4b90d6663e08c0ef53ffaa08f/ABC_original"
+)
 
 DATASETS: dict[str, tuple[Remote, ...]] = {
     "nietzsche": (
@@ -96,6 +100,38 @@ DATASETS: dict[str, tuple[Remote, ...]] = {
             ),
         ),
     ),
+    "jsb-chorales": (
+        Remote(
+            "music/Jsb16thSeparated.json",
+            "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/"
+            "9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/Jsb16thSeparated.json",
+            "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7",
+            1_666_444,
+            "382 four-part chorales of J. S. Bach, one chord for each sixteenth; public domain",
+        ),
+    ),
+    "nottingham": tuple(
+        Remote(
+            f"music/nottingham_abc/{name}.abc", f"{_NOTTINGHAM}/{name}.abc", sha256, size,
+            "1,037 tunes for dancing, in ABC notation: the Nottingham Music Database; traditional",
+        )
+        for name, sha256, size in (
+            ("ashover", "60718dddd70489e627f43c4fd35eb8d53710bfff4a852cb52288852c0e1217e5", 19_682),
+            ("hpps", "08c6d866ff240754269ccbd17b7248cb36268ee98e4d72a78c6fc943dcfd28d6", 25_231),
+            ("jigs", "15e09bb61576eae45c4dafa7519b3b3494214d018348d145e679d323ab393a19", 129_993),
+            ("morris", "89d408d5c1685bebd005a65903e51c48c84cc765be91c6f86771b93a60a2acb2", 11_975),
+            ("playford", "502d9b3e58fe2832706685aa5f15f29162c8c78e855f9e1846a198b209f053c1", 5_176),
+            ("reelsa-c", "eab7237b9485c6353549cad4a7897a371fbdd36a68788bda51a05d54864fdbb4", 37_915),
+            ("reelsd-g", "913e032ae40ee85efeb2c8ef9699501e0a5c08b7db906ad3d3fd8b5015406c55", 42_640),
+            ("reelsh-l", "a161c193515e2dc485445793a197c082f2ba9004106fc3038708529c0e5305ef", 47_884),
+            ("reelsm-q", "57ae97b0647a7562b13f8e8722a5264e8eb3aea4ca76a3e0a8230b964dc78787", 38_383),
+            ("reelsr-t", "d2defab5de1d259ff6b286405805caeb383222a5b2a09fff89003f9a093d5b41", 46_899),
+            ("reelsu-z", "48fe1255405da036f695854694f2bad6b1104054f531d2d066f345725e5fa18c", 17_334),
+            ("slip", "1d507fb33ee50c0157f2e224f4f2e61ebce0d650981c1bd0b3f473ab093aeea7", 3_803),
+            ("waltzes", "dc0a5f157c4c98801a99603c05066515b8a35ebc35e054820b622ec10316ceec", 21_744),
+            ("xmas", "76e5997ed7a90600394af164034c89306537bb1649be243d86c2381704bce21c", 3_840),
+        )
+    ),
 }
 
 
@@ -130,6 +166,23 @@ def cached(name: str) -> list[bool]:
     A file must have the right hash; what was unpacked from an archive, whose hash was right, the right size.
     """
     return [is_here(remote) for remote in DATASETS[name]]
+
+
+def state(remotes: Sequence[Remote]) -> str:
+    """Return what the cache has of these files: ``"here"``, ``"partial"``, ``"damaged"`` or ``"not here"``.
+
+    Args:
+        remotes: the files. Partial: some of them, or some of what is unpacked from them, are there. Damaged: one is
+            there, and not what its publisher keeps.
+    """
+    here = [is_here(remote) for remote in remotes]
+    if all(here):
+        return "here"
+    lacking = [remote for remote, found in zip(remotes, here, strict=True) if not found]
+    if any(not remote.members and (cache_dir() / remote.path).is_file() for remote in lacking):
+        return "damaged"
+    some = any((cache_dir() / path).is_file() for remote in lacking for path, _ in remote.members)
+    return "partial" if some or any(here) else "not here"
 
 
 def is_here(remote: Remote) -> bool:
@@ -171,13 +224,13 @@ def fetch(remote: Remote, report: Callable[[str], None] | None = None) -> list[P
     """
     path = cache_dir() / remote.path
     if not is_here(remote):
-        if report is not None:
-            report(f"downloading {remote.url} ({remote.size / 1e6:.1f} MB) to {path}")
         if not writable():
             raise RuntimeError(
                 f"{path} is not there, and {cache_dir()} must not be written to; set TINYGEN_HOME, or put it there: "
                 f"{remote.url}"
             )
+        if report is not None:
+            report(f"downloading {remote.url} ({remote.size / 1e6:.1f} MB) to {path}")
         _download(remote, path, progress=report is not None)
         if remote.members:
             _unpack(remote, path)

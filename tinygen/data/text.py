@@ -1,27 +1,32 @@
-"""Text: where it comes from, its characters as numbers, and windows of it."""
+"""Text: where it comes from, and windows and streams of its tokens."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from tinygen.data.download import find
 from tinygen.data.loader import Dataset
+from tinygen.data.music import CHORALES, TUNES, abc_text, chorales_text
+from tinygen.data.tokens import Vocabulary
 from tinygen.tensor import Tensor
 
-TEXTS = ("nietzsche", "tinyshakespeare", "python-docs")
+__all__ = ["TEXTS", "Streams", "Vocabulary", "Windows", "load_text"]
+
+MUSIC = {CHORALES: chorales_text, TUNES: abc_text}
+TEXTS = ("nietzsche", "tinyshakespeare", "python-docs", *MUSIC)
 
 
 def load_text(name: str, report: Callable[[str], None] | None = None) -> str:
     """Return a text.
 
     Args:
-        name: ``"nietzsche"``, ``"tinyshakespeare"`` (fetched once), ``"python-docs"`` (comes with Python), or the
-            path of a text file in UTF-8.
+        name: ``"nietzsche"``, ``"tinyshakespeare"`` (fetched once), ``"python-docs"`` (comes with Python), music as
+            text, ``"jsb-chorales"`` or ``"nottingham"``, or the path of a text file in UTF-8.
         report: called with a line before a download.
 
     Raises:
@@ -30,6 +35,8 @@ def load_text(name: str, report: Callable[[str], None] | None = None) -> str:
     """
     if name == "python-docs":
         return _python_docs()
+    if name in MUSIC:
+        return MUSIC[name](report=report)
     path = Path(name)
     if name in TEXTS:
         path = find(name, report)[0]
@@ -53,48 +60,6 @@ def _python_docs() -> str:
     text = text.translate(str.maketrans("‘’“”–—", "''\"\"--"))
     text = re.sub(r"[^\x20-\x7e\n]", "", text)  # a few stray symbols would each cost a row of the model's table
     return re.sub(r"\n{3,}", "\n\n", text)
-
-
-class Vocabulary:
-    """The characters of a text, in order, and their numbers.
-
-    Args:
-        characters: the characters, each once.
-        lower_case: whether texts are lower-cased before they are encoded.
-    """
-
-    def __init__(self, characters: Iterable[str], lower_case: bool = False) -> None:
-        self.characters = "".join(characters)
-        self.lower_case = lower_case
-        self._numbers = {c: i for i, c in enumerate(self.characters)}
-
-    @classmethod
-    def of(cls, text: str, lower_case: bool = False) -> Vocabulary:
-        """Return the vocabulary of ``text``."""
-        return cls(sorted(set(text.lower() if lower_case else text)), lower_case)
-
-    def __len__(self) -> int:
-        return len(self.characters)
-
-    def encode(self, text: str, name: str = "text") -> np.ndarray:
-        """Return the numbers of the characters: (length,) int32.
-
-        Raises:
-            ValueError: naming the characters that the vocabulary does not have.
-        """
-        if self.lower_case:
-            text = text.lower()
-        unknown = sorted(set(text) - self._numbers.keys())
-        if unknown:
-            raise ValueError(
-                f"`{name}` has characters that this model has never seen: {' '.join(map(repr, unknown[:10]))}; "
-                f"it knows {self.characters!r}"
-            )
-        return np.fromiter(map(self._numbers.__getitem__, text), np.int32, len(text))
-
-    def decode(self, numbers: Iterable[int]) -> str:
-        """Return the text that the numbers stand for."""
-        return "".join([self.characters[i] for i in numbers])
 
 
 class Windows(Dataset):
@@ -130,3 +95,50 @@ class Windows(Dataset):
         """Return windows (T, N) int32 and the characters behind them (N,) int32; one-hot vectors are never made."""
         starts = self.starts[indices]
         return Tensor(self.tokens[self._offsets + starts]), Tensor(self.tokens[starts + self.window])
+
+
+class Streams(Dataset):
+    """A text as streams side by side, each a contiguous stretch of it, in the order in which they are read.
+
+    Item k is what a step reads: the tokens k * window to (k + 1) * window of every stream, and those that follow each.
+    The last item may be shorter; up to ``streams`` tokens at the end of the text are left out.
+
+    Args:
+        tokens: the text as numbers (length,) int32.
+        streams: N, how many.
+        window: T, the tokens of each stream that a step reads.
+
+    Attributes:
+        length: tokens in a stream.
+        size: tokens that are predicted in one pass.
+
+    Raises:
+        ValueError: if a stream would be shorter than the window.
+    """
+
+    def __init__(self, tokens: np.ndarray, streams: int, window: int) -> None:
+        for name, value in {"streams": streams, "window": window}.items():
+            if value < 1:
+                raise ValueError(f"`{name}` is {value}; it must be at least 1")
+        self.length, self.window = (len(tokens) - 1) // streams, window
+        if self.length < window:
+            raise ValueError(
+                f"`batch_size` is {streams}, but the text has only {len(tokens)} tokens: streams of {self.length}, "
+                f"shorter than the window of {window}; take a smaller batch or window"
+            )
+        self.size = streams * self.length
+        shape = (streams, self.length)
+        self.tokens = np.ascontiguousarray(tokens[: self.size].reshape(shape).T)  # (N, L) -> (L, N)
+        self.following = np.ascontiguousarray(tokens[1 : self.size + 1].reshape(shape).T)
+
+    def __len__(self) -> int:
+        return -(-self.length // self.window)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        stretch = slice(index * self.window, (index + 1) * self.window)
+        return Tensor(self.tokens[stretch]), Tensor(self.following[stretch])
+
+    def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return the one stretch that ``indices`` names, tokens and those that follow each: (T, N) int32."""
+        (index,) = indices
+        return self[int(index)]

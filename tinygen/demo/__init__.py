@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tinygen.demo import gan, text, vae
+from tinygen.demo import dream, gan, style, text, vae
 from tinygen.demo.part import Part, Stopped
 
 # Each is a module with ``run(folder, say) -> Part``; they run, and stand on the page, in this order.
-PARTS = (text, vae, gan)
+PARTS = (text, dream, style, vae, gan)
 
 __all__ = ["PARTS", "Part", "Stopped"]

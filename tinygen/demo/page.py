@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinygen.demo.part import Part
 
 STYLE = """
@@ -115,6 +117,17 @@ def picture(image: Any, alt: str, caption: str) -> str:
         f'<figure class="card"><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
+
+
+def beside(images: Sequence[np.ndarray], gap: int = 6, times: int = 1) -> Any:
+    """Return uint8 pictures (3, H, W) of one height side by side, on white, as a Pillow image ``times`` as large."""
+    from PIL import Image
+
+    white = np.full((3, images[0].shape[1], gap), 255, np.uint8)
+    row = np.concatenate([part for image in images for part in (white, image)][1:], axis=2)
+    height, width = row.shape[1:]
+    picture = Image.fromarray(np.ascontiguousarray(row.transpose(1, 2, 0)))
+    return picture.resize((width * times, height * times), Image.Resampling.BICUBIC)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ trained: the pixels are the parameters, and L-BFGS moves them.
 Source: F. Chollet and J. J. Allaire, *Deep Learning with R*, chapter 8.3. L. Gatys, A. Ecker and M. Bethge, "Image
 Style Transfer Using Convolutional Neural Networks" (CVPR 2016). Original colours: L. Gatys et al., "Preserving Color in
 Neural Artistic Style Transfer" (2016), section 3, the luminance of the result with the colours of the photograph.
+Several sizes in one run: L. Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer" (CVPR 2017),
+section 6, coarse to fine.
 
 Presets: ``book`` and ``book-python`` are the chapter to the letter: sums of squares, the Gram matrices of *every* layer
 divided by the picture's own numbers (Q4: 4 * 3^2 * (rows * columns)^2), the painting stretched to the photograph's
@@ -15,8 +17,8 @@ iterations with 5 pairs remembered (R's optim) or of 20 evaluations with 10 (Sci
 over all rounds of 20 evaluations, leaves the painting its proportions, and measures each loss by its target (see
 :class:`Objective`), so that the same weights serve every network, layer and size.
 
-The parameters are the picture's red, green and blue from 0 to 255, in ``tuned`` divided by sqrt(3 H W): L-BFGS begins
-with a step of length 1, which is then one grey level for every pixel, and in the chapter a grey level for all together.
+This file has what a run is told and its loop. The losses are in ``style_loss.py``, the search in ``style_search.py``,
+pictures in ``style_pictures.py``, and in ``style_strips.py`` the same losses in little memory.
 
 Expect: the chapter's run (400 pixels high, its own two pictures, VGG19) published 7.41e9, 3.07e9, 2.17e9, 1.61e9 and
 1.31e9 after the first five rounds, 7.47e8 after ten and 5.00e8 at the end. What this program reached is in
@@ -29,41 +31,49 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygen import nn, optim
-from tinygen.autograd import Function, Node
 from tinygen.backend import check_device, to_device
+from tinygen.generators.style_loss import (
+    LAYERS,
+    Objective,
+    chosen_layers,
+    gram,
+    load_network,
+    size_of,
+    squared_distance,
+    total_variation,
+)
+from tinygen.generators.style_pictures import (
+    enlarged,
+    first_picture,
+    keep_colors,
+    luminance,
+    read_picture,
+    read_styles,
+)
+from tinygen.generators.style_search import Transfer
+from tinygen.generators.style_strips import StripedObjective, rows_within
 from tinygen.io import load
 from tinygen.models import NETWORKS, Network
-from tinygen.modes import no_grad
-from tinygen.ops.join import stack
-from tinygen.pictures import read_image, resize, save_png, to_uint8
+from tinygen.pictures import save_png
 from tinygen.random import Generator
 from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
-from tinygen.tensor import Tensor
 from tinygen.version import __version__
-from tinygen_ops.arrays import array_module
+
+__all__ = [
+    "COMMAND", "LAYERS", "MAY_CHANGE", "NETWORKS", "PRESETS", "Objective", "Painting", "Settings", "StripedObjective",
+    "Transfer", "about", "chosen_layers", "first_picture", "gram", "keep_colors", "load_network", "luminance",
+    "read_picture", "read_styles", "rounds_until", "settings_at", "settings_for", "settings_of", "size_of",
+    "squared_distance", "start_from", "total_variation", "transfer",
+]
 
 COMMAND = "style"
-MOST_PIXELS = 16_000_000
-BLOCKS = tuple(f"block{i}_conv1" for i in range(1, 6))
-LAYERS = {  # network -> the layer of the content, those of the style; VGG's are the chapter's
-    "vgg19": ("block5_conv2", BLOCKS),
-    "vgg16": ("block5_conv2", BLOCKS),
-    "squeezenet": ("fire5/concat", ("relu_conv1", "fire2/concat", "fire3/concat", "fire4/concat", "fire6/concat")),
-    "inception_v3": ("mixed4", ("activation_1", "activation_3", "mixed0", "mixed2", "mixed3")),
-    "resnet50": ("conv4_block2_out", ("conv1_relu", "conv2_block1_out", "conv2_block3_out", "conv3_block4_out",
-                                      "conv4_block1_out")),
-    "xception": ("block5_sepconv3_act", ("block1_conv1_act", "block1_conv2_act", "block3_sepconv1_act",
-                                         "block4_sepconv2_act", "block5_sepconv2_act")),
-}
-
 
 # ------------------------------------------------------------------------------------------------------ settings
 
@@ -97,6 +107,9 @@ class Settings:
         evaluations: of the losses and their gradient in a round; 0: as many as its inner iterations take.
         inner_iterations: steps of L-BFGS in a round; 0: as many as its evaluations allow.
         original_colors: keep the photograph's colours.
+        scales: sizes that the picture goes through, each sqrt 2 times the one before, with equal parts of the rounds.
+        tile: work in strips of so many rows, see :mod:`tinygen.generators.style_strips`; 0: with the whole picture.
+        memory: megabytes that the program may take, by strips of a fitting height; 0: no bound.
         seed: of every random number.
         log_every: rounds between rows of ``metrics.jsonl``.
         save_every: rounds between checkpoints.
@@ -127,6 +140,9 @@ class Settings:
     evaluations: int = 20
     inner_iterations: int = 0
     original_colors: bool = False
+    scales: int = 1
+    tile: int = 0
+    memory: int = 0
     seed: int = 0
     log_every: int = 1
     save_every: int = 1
@@ -136,8 +152,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.content or not self.styles:
             raise ValueError("a photograph and at least one painting are needed: CONTENT STYLE [STYLE ...]")
-        least = {"size": 1, "history_size": 1, "iterations": 1, "evaluations": 0, "inner_iterations": 0, "seed": 0,
-                 "log_every": 1, "save_every": 1, "sample_every": 1, "max_steps": 0}
+        least = {"size": 1, "history_size": 1, "iterations": 1, "evaluations": 0, "inner_iterations": 0, "scales": 1,
+                 "tile": 0, "memory": 0, "seed": 0, "log_every": 1, "save_every": 1, "sample_every": 1, "max_steps": 0}
         for name, low in least.items():
             if (value := getattr(self, name)) < low:
                 raise ValueError(f"`{name}` is {value}; it must be at least {low}")
@@ -153,6 +169,10 @@ class Settings:
                 raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(valid)}")
         if not self.evaluations and not (self.inner_iterations and self.optimizer == "lbfgs"):
             raise ValueError("`evaluations` is 0; it must be at least 1, unless `inner_iterations` limits L-BFGS")
+        if self.scales > self.iterations:
+            raise ValueError(f"`scales` is {self.scales}; with `iterations` {self.iterations} it must be at most that")
+        if self.tile and self.memory:
+            raise ValueError(f"`tile` is {self.tile} and `memory` is {self.memory}; one of them is enough")
         shares = self.style_blend_weights
         if shares and (len(shares) != len(self.styles) or min(shares) < 0 or not 0 < sum(shares) < math.inf):
             raise ValueError(f"`style_blend_weights` is {shares}; for {len(self.styles)} paintings it must be as many "
@@ -197,313 +217,66 @@ def settings_of(run: Run, example: Any = None, **changes: Any) -> Any:
     return type(example)(**stored | changes)
 
 
-# ------------------------------------------------------------------------------------------------------ pictures
+# ------------------------------------------------------------------------------------------------------- the scales
 
 
-def read_styles(settings: Settings, shape: tuple[int, int]) -> list[np.ndarray]:
-    """Return the paintings, uint8 (3, H, W), for a picture of (height, width) ``shape``."""
-    if settings.style_size < 0:
-        return [resize(read_image(path), shape) for path in settings.styles]
-    return [read_picture(path, settings.style_size or shape[0]) for path in settings.styles]
+def settings_at(settings: Settings, scale: int) -> Settings:
+    """Return the settings for one of the scales, from 0 to ``settings.scales`` - 1: the last has the full size."""
+    factor = 2 ** ((scale + 1 - settings.scales) / 2)
+    sizes = {"size": settings.size, "style_size": settings.style_size}
+    return replace(settings, **{name: max(1, round(size * factor)) for name, size in sizes.items() if size > 0})
 
 
-def read_picture(path: str, height: int) -> np.ndarray:
-    """Return a picture at this height, in its own proportions, uint8 (3, height, W)."""
-    image = read_image(path)
-    width = max(1, round(image.shape[2] * height / image.shape[1]))
-    if height * width > MOST_PIXELS:
-        raise ValueError(f"`{path}` would be {height} x {width} pixels; it must not have more than {MOST_PIXELS:,}: "
-                         "choose a smaller size")
-    return resize(image, (height, width))
+def rounds_until(settings: Settings, scale: int) -> int:
+    """Return after how many rounds a scale is over."""
+    return math.ceil((scale + 1) * settings.iterations / settings.scales)
 
 
-def first_picture(settings: Settings, content: np.ndarray, generator: Generator) -> np.ndarray:
-    """Return where the search begins, float32 (3, H, W) from 0 to 255: the photograph, noise, or a file."""
-    if settings.init == "content":
-        return content.astype(np.float32)
-    if settings.init == "random":
-        return np.clip(127.5 + 40 * generator.normal(content.shape, np.float32, "cpu"), 0, 255)
-    return resize(read_image(settings.init), content.shape[1:]).astype(np.float32)
-
-
-def luminance(image: np.ndarray) -> np.ndarray:
-    """Return Y = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) of a picture (3, H, W): (H, W) float32."""
-    return np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), image.astype(np.float32), 1)
-
-
-def keep_colors(image: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Return the luminance of one picture with the colours of another.
-
-        out_c = Y + s (content_c - Y_content),  s the largest number up to 1 that leaves out_c within 0 to 255
-
-    R - Y, G - Y and B - Y are the colour. Their Y is 0, so any s leaves the luminance as it is.
-
-    Args:
-        image: (3, H, W) from 0 to 255.
-        content: the same shape.
-
-    Returns:
-        float32 (3, H, W) from 0 to 255.
-    """
-    y = np.clip(luminance(image), 0, 255)
-    color = content.astype(np.float32) - luminance(content)
-    room = np.where(color > 0, 255 - y, y)
-    share = np.minimum(1, room / np.maximum(np.abs(color), 1e-6)).min(0)
-    return y + share * color
-
-
-# ---------------------------------------------------------------------------------------------- network and losses
-
-
-def load_network(settings: Any, device: str, report: Callable[[str], None] | None = None) -> Network:
-    """Return the network of ``settings`` (``network``, ``weights``, ``seed``), its weights frozen."""
-    make = NETWORKS[settings.network]
-    if settings.weights == "random":
-        network = make(None, generator=Generator((settings.seed << 8) + 1), report=report)
-    else:
-        network = make(settings.weights, report=report)
-    return network.requires_grad_(False).to(device)
-
-
-def chosen_layers(settings: Any, network: Network) -> tuple[str, list[str]]:
-    """Return the layer of the content and those of the style.
-
-    Raises:
-        ValueError: for one that the network lacks, or whose weights are missing.
-    """
-    content, styles = LAYERS[settings.network]
-    content, styles = settings.content_layer or content, list(settings.style_layers or styles)
-    available = network.available
-    for argument, names in (("content_layer", [content]), ("style_layers", styles)):
-        for name in names:
-            if name not in available:
-                problem = "whose weights are missing" if name in network.layer_names else f"which {network.name} lacks"
-                raise ValueError(f"`{argument}` has {name!r}, {problem}; valid are {', '.join(available)}")
-    return content, styles
-
-
-class Correlation(Function):
-    """z = x^T x, matrices in the last two axes;  gx = x (gz + gz^T).
-
-    As a product of two tensors that happen to be one it would have two gradients, to be added up. With the chapter's
-    lower three layers at 128 x 171 pixels, one thread, that took 68 ms in an evaluation; this takes 21.
-    """
-
-    @staticmethod
-    def forward(ctx: Node, x: Any) -> Any:
-        """Multiply, on arrays."""
-        ctx.save(x)
-        return array_module(x).matmul(x.swapaxes(-2, -1), x)
-
-    @staticmethod
-    def backward(ctx: Node, gz: Tensor) -> Tensor:
-        """Multiply, on Tensors."""
-        (x,) = ctx.saved
-        return x @ (gz + gz.transpose(-2, -1))
-
-
-def gram(features: Tensor) -> Tensor:
-    """Return how channels go together: G_ncd = sum over places i of F_nci F_ndi.
-
-    A sum over all 213,200 places of a picture of 400 x 533 is right to 1e-6 in float32: a matrix product adds up
-    blocks of places, and then the blocks.
-
-    Args:
-        features: (N, C, H, W).
-
-    Returns:
-        (N, C, C).
-    """
-    n, channels, height, width = features.shape
-    # (N, C, H, W) -> (N, H W, C), no copy where a convolution made them: it keeps the channels side by side
-    return Correlation.apply(features.permute(0, 2, 3, 1).reshape(n, height * width, channels))
-
-
-def total_variation(x: Tensor) -> Tensor:
-    """Return sum over i, j of ((x_ij - x_i+1,j)^2 + (x_ij - x_i,j+1)^2)^1.25, over all channels too.
-
-    Args:
-        x: (N, C, H, W); the last row and column count as neighbours only.
-
-    Returns:
-        A number: how unquiet neighbouring pixels are.
-    """
-    here = x[:, :, :-1, :-1]
-    down, right = here - x[:, :, 1:, :-1], here - x[:, :, :-1, 1:]
-    return ((down * down + right * right) ** 1.25).sum()
-
-
-def squared_distance(x: Tensor, y: Tensor) -> Tensor:
-    """Return sum (x - y)^2."""
-    difference = x - y
-    return (difference * difference).sum()
-
-
-class Objective:
-    """What a picture costs; the targets are computed once.
-
-    The chapter (``relative`` False), with P the features of a layer, G its Gram matrix, L style layers and size = H W:
-        content = w_content sum (P - P_photograph)^2
-        style = w_style / L  sum over layers of  sum (G - G_painting)^2 / (4 3^2 size^2)
-        tv = w_tv sum ((x_ij - x_i+1,j)^2 + (x_ij - x_i,j+1)^2)^1.25
-
-    ``relative``: the first is divided by sum P_photograph^2, each layer's part of the second by sum G_painting^2, and
-    the third is a mean over pixels of a picture from 0 to 1.
-
-    Several paintings: the sum of their losses, each times its share. A painting of another size: its Gram matrices
-    are multiplied by the ratio of the numbers of places.
-
-    Args:
-        network: computes the features.
-        settings: weights and layers.
-        content: the photograph, uint8 (3, H, W).
-        styles: the paintings, uint8 (3, H', W').
-        device: where to compute.
-    """
-
-    def __init__(
-        self, network: Network, settings: Settings, content: np.ndarray, styles: Sequence[np.ndarray],
-        device: str = "cpu",
-    ) -> None:
-        self.network = network
-        self.content_layer, self.style_layers = chosen_layers(settings, network)
-        self.layers = list(dict.fromkeys([*self.style_layers, self.content_layer]))
-        size = content.shape[1] * content.shape[2]
-        shares = settings.style_blend_weights or [1.0] * len(styles)
-        each = settings.style_weight / len(self.style_layers) / sum(shares)
-        with no_grad():
-            there = self._targets(content, device, settings.content)
-            self.content = there[self.content_layer]
-            self.content_factor = settings.content_weight
-            self.tv_factor = settings.tv_weight
-            if settings.relative:
-                self.content_factor /= size_of(self.content)
-                self.tv_factor /= size * 255**2.5
-            # (layer, target, factor), one for each painting and layer
-            self.styles: list[tuple[str, Tensor, float]] = []
-            for share, path, style in zip(shares, settings.styles, styles, strict=True):
-                found = self._targets(style, device, path)
-                for name in self.style_layers:
-                    places = [math.prod(f[name].shape[2:]) for f in (there, found)]
-                    target = gram(found[name]) * (places[0] / places[1])
-                    factor = each * share / (size_of(target) if settings.relative else 4 * 3**2 * size**2)
-                    self.styles.append((name, target, factor))
-
-    def _targets(self, image: np.ndarray, device: str, path: str) -> dict[str, Tensor]:
-        try:
-            return self.features(Tensor(to_device(image[None].astype(np.float32), device)))
-        except ValueError as error:
-            height, width = image.shape[1:]
-            raise ValueError(f"`{path}`, {height} x {width} pixels here, is too small for the layers "
-                             f"{', '.join(self.layers)} of {self.network.name} ({error})") from None
-
-    def features(self, picture: Tensor) -> dict[str, Tensor]:
-        """Map pictures (N, 3, H, W), red, green, blue from 0 to 255, to the layers' activations, by name."""
-        return self.network(self.network.preprocess(picture), layers=self.layers)
-
-    def __call__(self, picture: Tensor) -> Tensor:
-        """Return what content, style and tv of a picture (1, 3, H, W) cost, (3,); their sum is the loss."""
-        found = self.features(picture)
-        content = squared_distance(found[self.content_layer], self.content) * self.content_factor
-        grams = {name: gram(found[name]) for name in self.style_layers}
-        style = sum(squared_distance(grams[name], target) * factor for name, target, factor in self.styles)
-        return stack([content, style, total_variation(picture) * self.tv_factor])
-
-
-def size_of(target: Tensor) -> float:
-    """Return the sum of squares that a loss is measured by; 1 for a target of zeros."""
-    return (target.double() ** 2).sum().item() or 1.0
-
-
-# ---------------------------------------------------------------------------------------------------------- loop
-
-
-class Transfer:
-    """A picture on its way: the pixels, their optimiser, and where it stands.
+class Painting:
+    """A picture at one of its scales: the photograph there, and the search.
 
     Args:
         settings: what to do.
-        objective: what a picture costs.
-        start: float32 (3, H, W), where to begin.
+        network: computes the features.
         device: where to compute.
+        scale: which one, from 0.
+        picture: where to begin, float32 (3, H, W) of any size; None: as ``settings.init`` says.
+        rows: height of the strips to work in; 0: with the whole picture.
+
+    Attributes:
+        content: the photograph, uint8 (3, H, W).
+        styles: the paintings, likewise.
+        start: where the search begins, float32 (3, H, W).
+        work: the search.
     """
 
-    def __init__(self, settings: Settings, objective: Objective, start: np.ndarray, device: str = "cpu") -> None:
-        self.settings, self.objective = settings, objective
-        # With these the first step of L-BFGS, which is 1 long where the gradient is not smaller than that, moves
-        # every pixel by about one grey level.
-        self.unit, self.scale = (math.sqrt(start.size), start.size) if settings.relative else (1.0, 1.0)
-        self.pixels = nn.Parameter(Tensor(to_device(start[None] / np.float32(self.unit), device)))
-        self.optimizer = self._make_optimizer()
-        self.last_step = min(settings.iterations, settings.max_steps or settings.iterations)
-        self.step = self.evaluations = 0
-        self.status = ""
-
-    def _make_optimizer(self) -> optim.Optimizer:
-        settings = self.settings
-        if settings.optimizer == "adam":
-            return optim.Adam([self.pixels], settings.lr / self.unit)
-        evaluations = settings.evaluations or 25 * settings.inner_iterations
-        iterations = settings.inner_iterations or settings.evaluations
-        return optim.LBFGS([self.pixels], max_iter=iterations, max_eval=evaluations, tolerance_grad=0,
-                           tolerance_change=0, history_size=settings.history_size)
-
-    def picture(self) -> Tensor:
-        """The picture, (1, 3, H, W), red, green, blue from 0 to 255 or somewhat beyond."""
-        return self.pixels * self.unit
-
-    def loss(self) -> Tensor:
-        """Evaluate once: set the gradient, return the loss as the optimiser is to see it."""
-        self.optimizer.zero_grad()
-        loss = self.objective(self.picture()).sum() * self.scale
-        loss.backward()
-        return loss
-
-    def round(self) -> None:
-        """Optimise for one round."""
-        if self.settings.optimizer == "adam":
-            for _ in range(self.settings.evaluations):
-                self.loss()
-                self.optimizer.step()
-            self.evaluations += self.settings.evaluations
+    def __init__(
+        self, settings: Settings, network: Network, device: str = "cpu", scale: int = 0,
+        picture: np.ndarray | None = None, rows: int = 0,
+    ) -> None:
+        self.settings, self.network, self.device, self.scale, self.rows = settings, network, device, scale, rows
+        here = settings_at(settings, scale)
+        self.content = read_picture(here.content, here.size)
+        shape = self.content.shape[1:]
+        if picture is None:
+            self.start = first_picture(here, self.content, Generator(settings.seed << 8))
         else:
-            if self.settings.restart:
-                self.optimizer = self._make_optimizer()
-            before = self.optimizer.evaluations
-            self.optimizer.step(self.loss)
-            self.evaluations += self.optimizer.evaluations - before
-            self.status = self.optimizer.status or ""
-        self.step += 1
+            self.start = enlarged(picture, shape)
+        self.styles = read_styles(here, shape)
+        if rows:
+            objective = StripedObjective(network, here, self.content, self.styles, device, rows)
+        else:
+            objective = Objective(network, here, self.content, self.styles, device)
+        self.work = Transfer(here, objective, self.start, device)
 
-    def parts(self) -> dict[str, float]:
-        """Return loss, content, style and tv of the picture as it stands.
-
-        Raises:
-            ValueError: if one is not finite.
-        """
-        with no_grad():
-            content, style, tv = self.objective(self.picture()).to("cpu").double().tolist()
-        found = {"loss": content + style + tv, "content": content, "style": style, "tv": tv}
-        if not all(map(math.isfinite, found.values())):
-            raise ValueError(f"the loss became {found['loss']} in round {self.step}; the last checkpoint stands. "
-                             "Smaller weights or a smaller --lr may prevent it")
+    def next(self) -> Painting:
+        """Return the painting at the next scale, which begins with this one's picture and its count of rounds."""
+        found = Painting(self.settings, self.network, self.device, self.scale + 1, self.work.raw(), self.rows)
+        found.work.step, found.work.evaluations = self.work.step, self.work.evaluations
         return found
 
-    def image(self, content: np.ndarray) -> np.ndarray:
-        """Return the picture as uint8 (3, H, W), with the colours of ``content`` where they are to be kept."""
-        image = np.clip(self.picture().detach().to("cpu").numpy()[0], 0, 255)
-        return to_uint8(keep_colors(image, content) if self.settings.original_colors else image, 0, 255)
 
-    def state(self) -> dict[str, Any]:
-        """Everything but the picture that a continuation needs."""
-        return {"optimizer": self.optimizer.state_dict(), "step": self.step, "evaluations": self.evaluations,
-                "status": self.status}
-
-    def load_state(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
-        """Continue from a checkpoint."""
-        self.pixels.data = to_device(weights["picture"], self.pixels.device)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.evaluations, self.status = state["step"], state["evaluations"], state["status"]
+# ---------------------------------------------------------------------------------------------------------- loop
 
 
 def transfer(
@@ -540,13 +313,14 @@ def transfer(
     content = read_picture(settings.content, settings.size)
     styles = read_styles(settings, content.shape[1:])
     network = load_network(settings, device, say)
-    objective = Objective(network, settings, content, styles, device)
-    start = first_picture(settings, content, Generator(settings.seed << 8))
-    work = Transfer(settings, objective, start, device)
+    rows = settings.tile
+    if settings.memory:
+        rows = rows_within(settings.memory, settings, network, content.shape[1:], [s.shape[1:] for s in styles])
+    painting = Painting(settings, network, device, rows=rows)
     if init_from is not None:
-        start_from(work, init_from)
+        start_from(painting.work, init_from)
     crc = 0
-    for array in (content, *styles, start, *(p.detach().to("cpu").numpy() for p in network.parameters())):
+    for array in (content, *styles, painting.start, *(p.detach().to("cpu").numpy() for p in network.parameters())):
         crc = zlib.crc32(np.ascontiguousarray(array), crc)
     kept = asdict(settings) | {"init_from": None if init_from is None else str(init_from), "data_crc32": crc}
     open_run = Run.resume if resume else Run.create
@@ -555,49 +329,74 @@ def transfer(
         for warning in run.warnings:
             say(f"tinygen: {warning}")
         if checkpoint is not None:
+            if (scale := checkpoint.state["scale"]) != painting.scale:
+                painting = Painting(settings, network, device, scale, rows=rows)
+            work = painting.work
             work.load_state(checkpoint.weights, checkpoint.state)
-            if work.step >= work.last_step:
+            if work.step >= last_round(settings):
                 say(f"{run.path}: finished already, after {work.step} rounds")
                 return 0
-            say(f"{run.path}: going on after round {work.step} of {work.last_step}")
-        return _loop(work, run, content, Path(final or run.path / "picture.png"), quiet, say)
+            part = f" and {work.spent} evaluations" if work.spent else ""
+            say(f"{run.path}: going on after round {work.step}{part} of {last_round(settings)}")
+        return _loop(painting, run, Path(final or run.path / "picture.png"), quiet, say)
 
 
-def _loop(
-    work: Transfer, run: Run, content: np.ndarray, final: Path, quiet: bool, say: Callable[[str], None]
-) -> int:
+def last_round(settings: Settings) -> int:
+    """Return the number of rounds that a run has."""
+    return min(settings.iterations, settings.max_steps or settings.iterations)
+
+
+def _loop(painting: Painting, run: Run, final: Path, quiet: bool, say: Callable[[str], None]) -> int:
     """Go through the rounds, and keep the run directory up to date."""
-    settings, total = work.settings, work.last_step
-    if work.step == 0:
-        height, width = content.shape[1:]
-        say(f"{height} x {width} pixels, {settings.network}: content {work.objective.content_layer}, style "
-            f"{', '.join(work.objective.style_layers)}; at the start {_told(work.parts())}")
+    settings, total = painting.settings, last_round(painting.settings)
+    work = painting.work
+    if work.step == work.spent == 0:
+        _introduce(painting, say)
     with Interruption() as interruption, Progress(total, start=work.step, unit="rounds", quiet=quiet) as progress:
-        while work.step < total:
+        while True:
+            while not work.spent and painting.scale + 1 < settings.scales and work.step >= rounds_until(
+                settings, painting.scale
+            ):
+                painting = painting.next()
+                work = painting.work
+                _introduce(painting, progress.print)
             clock, before = time.monotonic(), work.evaluations
-            work.round()
-            step, parts = work.step, work.parts()
+            over = work.round(lambda: interruption.requested)
+            step, seconds = work.step, time.monotonic() - clock
+            if over:
+                parts, spent = work.parts(), work.evaluations - before
+                progress.update(step, loss=parts["loss"])
+                progress.print(f"round {step}: {_told(parts)}; {spent} evaluations, {seconds:.1f} s")
+                if step % settings.log_every == 0:
+                    scale = {"scale": painting.scale + 1} if settings.scales > 1 else {}
+                    run.log(step=step, **scale, **parts, evaluations=work.evaluations, status=work.status)
+                run.log_timing(step=step, seconds=seconds, evaluations=spent)
+                told = about(settings, Step=step)
+                if step % settings.sample_every == 0 or step == total:
+                    save_png(run.sample_path(step, ".png"), work.image(painting.content), told)
+                if step == total:
+                    save_png(final, work.image(painting.content), told)
             stop = step == total or interruption.requested  # looked at once: it may change at any time
-            seconds = time.monotonic() - clock
-            progress.update(step, loss=parts["loss"])
-            progress.print(f"round {step}: {_told(parts)}; {work.evaluations - before} evaluations, {seconds:.1f} s")
-            if step % settings.log_every == 0:
-                run.log(step=step, **parts, evaluations=work.evaluations, status=work.status)
-            run.log_timing(step=step, seconds=seconds, evaluations=work.evaluations - before)
-            told = about(settings, Step=step)
-            if step % settings.sample_every == 0 or step == total:
-                save_png(run.sample_path(step, ".png"), work.image(content), told)
-            if step == total:
-                save_png(final, work.image(content), told)
-            if stop or step % settings.save_every == 0:
-                run.checkpoint({"picture": work.pixels}, work.state(), step=step, finished=step == total)
-            if stop:
+            if stop or not over or step % settings.save_every == 0:
+                state = work.state() | {"scale": painting.scale}
+                run.checkpoint({"picture": work.pixels}, state, step=step, finished=step == total)
+            if stop or not over:
                 break
     if work.step < total:
-        say(f"stopped after round {work.step} of {total}; the same command with --resume goes on from here")
+        part = f" and {work.spent} evaluations" if work.spent else ""
+        say(f"stopped after round {work.step}{part} of {total}; the same command with --resume goes on from here")
         return EXIT_INTERRUPTED
     say(f"finished: {final}")
     return 0
+
+
+def _introduce(painting: Painting, say: Callable[[str], None]) -> None:
+    """Say what is about to be painted."""
+    settings, objective, (height, width) = painting.settings, painting.work.objective, painting.content.shape[1:]
+    scales = f", scale {painting.scale + 1} of {settings.scales}" if settings.scales > 1 else ""
+    strips = f", strips of {painting.rows} rows" if painting.rows else ""
+    say(f"{height} x {width} pixels{scales}{strips}, {settings.network}: content {objective.content_layer}, style "
+        f"{', '.join(objective.style_layers)}; at the start {_told(painting.work.parts())}")
 
 
 def _told(parts: dict[str, float]) -> str:

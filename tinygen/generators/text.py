@@ -1,21 +1,32 @@
-"""Text, character by character, with an LSTM.
+"""Text, token by token: characters with an LSTM, as in the chapter, and words, convolutions, GRUs and larger networks.
 
 What: a network reads 60 characters and says how likely each character is to come next; drawing from that, again and
-again, writes text in the manner of what it was trained on.
+again, writes text in the manner of what it was trained on. A token may also be a word, or a note of a chorale.
+
+Read in this order: :mod:`tinygen.generators.text_settings`; :mod:`tinygen.generators.text_models`, the networks;
+:mod:`tinygen.generators.text_loss`; this file, one step and the run around it; and then
+:mod:`tinygen.generators.text_sampling`, writing, and :mod:`tinygen.data.tokens`, what a token is.
 
 Source: F. Chollet and J. J. Allaire, *Deep Learning with R*, chapter 8.1 (LSTM text generation on Nietzsche).
 
 Presets: ``book`` is the chapter to the letter: one LSTM of 128 units, a dense layer, RMSprop at 0.01, no limit on
 the gradient; its probabilities are clipped at 1e-7 as Keras does. Its loss explodes late in the published run.
 ``book-python`` is the same (the two editions do not differ here). ``tuned`` is the same network and task, trained
-with Adam, a rate that rises and falls, and a limit on the gradient's norm, against explosions.
+with Adam, a rate that rises and falls, and a limit on the gradient's norm, against explosions. ``large`` has two
+layers of 256 units and dropout, and reads the text in long streams (below).
 
 Deviations from the chapter: characters stay numbers, a one-hot vector times a matrix is a row of it (the one-hot
 tensor would be 2.7 GB); sampling works with log-probabilities, so it never takes log 0; and it carries the LSTM's
 state from character to character where the chapter runs its 60-step window anew for each.
 
+Windows and streams: the chapter cuts the text into overlapping windows and shuffles them. ``stateful`` lays it out as
+``batch_size`` streams instead, each a contiguous stretch, and reads ``window`` tokens of all of them in a step; the
+network's state, without its gradient, is carried to the next step (truncated backpropagation through time: R. Williams
+and J. Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network Trajectories", 1990). So
+every token is read once in an epoch, with all that came before it.
+
 Expect: a loss of ln 57 = 4.04 at step 0; 1.99 after the first epoch, 1.47 after the fifth (``PUBLISHED``, below).
-Cost: an epoch of Nietzsche under ``book`` took 17 to 18 s on two quiet cores (AMD Zen 5).
+Cost: an epoch of Nietzsche under ``book`` took 17 to 18 s on two quiet cores (AMD Zen 5). Others: docs/text.md.
 """
 
 from __future__ import annotations
@@ -24,7 +35,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,236 +43,35 @@ import numpy as np
 
 from tinygen import nn, optim
 from tinygen.backend import check_device, to_device
-from tinygen.charts import bar_panels
-from tinygen.data import DataLoader, Vocabulary, Windows, load_text
-from tinygen.io import load
+from tinygen.data import DataLoader, Windows, load_text
+from tinygen.data.text import Streams
+from tinygen.data.tokens import Speller, divided
+from tinygen.generators.text_loss import Candidates, held_out_losses, loss_at_every_place, loss_of
+from tinygen.generators.text_models import CharLSTM, LanguageModel, State, build
+from tinygen.generators.text_runs import COMMAND, load_model, settings_of, start_from, younger_settings
+from tinygen.generators.text_sampling import at_temperature, next_distribution, temperature_figure
+from tinygen.generators.text_settings import MAY_CHANGE, PRESETS, Settings, settings_for
 from tinygen.modes import no_grad
 from tinygen.nn import functional as F
-from tinygen.ops.join import cat
 from tinygen.random import Generator
 from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
 from tinygen.tensor import Tensor
-from tinygen_ops.lstm import lstm_sample
 
-COMMAND = "text train"
+__all__ = [
+    "COMMAND", "PRESETS", "CharLSTM", "Diverged", "Settings", "Trainer", "at_temperature", "load_model",
+    "loss_at_every_place", "loss_of", "next_distribution", "settings_for", "settings_of", "temperature_figure", "train",
+    "train_step",
+]
+
 TEMPERATURES = (0.2, 0.5, 1.0, 1.2)
 SAMPLE_LENGTH = 400
-FIGURE_TEMPERATURES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the chapter's figure 8.2
-FIGURE_BARS = 28
 
 # The mean loss of an epoch in the book's companion notebook (Nietzsche, 2017).
 PUBLISHED = {1: 1.9895, 2: 1.6382, 3: 1.5460, 4: 1.4973, 5: 1.4682, 10: 1.3947, 20: 1.3391, 30: 1.3154, 40: 1.3098}
 PUBLISHED |= {54: 1.3014, 56: 1.5978, 57: 4.73, 58: 12.60, 59: 14.57}
 
 
-# ------------------------------------------------------------------------------------------------------ settings
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that a training run is told.
-
-    Attributes:
-        data: a name of :func:`tinygen.data.load_text`, or a text file.
-        preset: which preset the other values come from.
-        tokens: what a token is: ``"char"``.
-        model: ``"lstm"``.
-        layers: LSTM layers, one on the other.
-        units: units of each layer.
-        gate: ``"sigmoid"``, or ``"hard_sigmoid"`` as in the Keras of the published run.
-        dropout: between the layers.
-        window: characters that the network reads.
-        stride: how far one window starts behind the other.
-        keep_case: whether capitals stay.
-        val_fraction: the share of the text, at its end, that is held out.
-        epochs: passes over all windows.
-        batch_size: windows in a step.
-        optimizer: ``"rmsprop"`` or ``"adam"``.
-        lr: learning rate, the highest if it changes.
-        schedule: ``"constant"``, or ``"cosine"``: up over the first 200 steps, then down to a hundredth.
-        targets: ``"last"``: only the character behind the window is predicted in training; ``"all"``: the one behind
-            every place of it, which costs little more and teaches 60 times as much.
-        clip_norm: limit on the norm of the gradient, 0 for none.
-        clip_probability: probabilities below this count as this in the loss (Keras: 1e-7), 0 for no limit.
-        seed: of every random number.
-        log_every: steps between rows of ``metrics.jsonl``.
-        save_every: steps between checkpoints (there is one after every epoch too).
-        sample_every: steps between samples; 0 for after every epoch.
-        max_steps: stop the run after so many steps; 0 for no limit.
-    """
-
-    data: str = "nietzsche"
-    preset: str = "tuned"
-    tokens: str = "char"
-    model: str = "lstm"
-    layers: int = 1
-    units: int = 128
-    gate: str = "sigmoid"
-    dropout: float = 0.0
-    window: int = 60
-    stride: int = 3
-    keep_case: bool = False
-    val_fraction: float = 0.05
-    epochs: int = 60
-    batch_size: int = 128
-    optimizer: str = "adam"
-    lr: float = 0.01
-    schedule: str = "cosine"
-    targets: str = "all"
-    clip_norm: float = 1.0
-    clip_probability: float = 0.0
-    seed: int = 0
-    log_every: int = 100
-    save_every: int = 500
-    sample_every: int = 0
-    max_steps: int = 0
-
-    def __post_init__(self) -> None:
-        at_least = {"layers": 1, "units": 1, "window": 1, "stride": 1, "epochs": 1, "batch_size": 1, "log_every": 1,
-                    "save_every": 1, "sample_every": 0, "max_steps": 0, "seed": 0, "clip_norm": 0,
-                    "clip_probability": 0}
-        for name, low in at_least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"`{name}` is {getattr(self, name)}; it must be at least {low}")
-        if self.seed >= 2**56:
-            raise ValueError(f"`seed` is {self.seed}; it must be below 2**56")
-        if not 0 <= self.val_fraction < 1:
-            raise ValueError(f"`val_fraction` is {self.val_fraction}; it must be from 0 to below 1")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` is {self.dropout}; it must be from 0 to below 1")
-        if not self.lr > 0:
-            raise ValueError(f"`lr` is {self.lr}; it must be above 0")
-        choices = {"preset": PRESETS, "tokens": ("char",), "model": ("lstm",), "optimizer": ("rmsprop", "adam"),
-                   "schedule": ("constant", "cosine"), "targets": ("last", "all"), "gate": ("sigmoid", "hard_sigmoid")}
-        for name, valid in choices.items():
-            if getattr(self, name) not in valid:
-                raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(valid)}")
-
-
-_BOOK = {"optimizer": "rmsprop", "lr": 0.01, "schedule": "constant", "clip_norm": 0.0, "clip_probability": 1e-7,
-         "val_fraction": 0.0, "targets": "last"}
-PRESETS: dict[str, dict[str, Any]] = {"book": _BOOK, "book-python": _BOOK, "tuned": {}}
-# What a resumed run may be told anew; everything else must be as it was.
-MAY_CHANGE = ("epochs", "log_every", "save_every", "sample_every", "max_steps")
-
-
-def settings_for(preset: str, **changes: Any) -> Settings:
-    """Return the settings of a preset, with ``changes``."""
-    if preset not in PRESETS:
-        raise ValueError(f"`preset` is {preset!r}; valid are {', '.join(PRESETS)}")
-    return Settings(**{**PRESETS[preset], "preset": preset, **changes})
-
-
-# --------------------------------------------------------------------------------------------------------- model
-
-
-class CharLSTM(nn.Module):
-    """LSTM layers over a window of characters, and a dense layer to a score for each character that may follow.
-
-    Args:
-        vocabulary: V, the number of characters.
-        units: H.
-        layers: how many LSTM layers.
-        gate: see :class:`tinygen.nn.LSTM`.
-        dropout: between the layers.
-        generator: of the initial values and of dropout.
-    """
-
-    def __init__(
-        self, vocabulary: int, units: int, layers: int = 1, gate: str = "sigmoid", dropout: float = 0.0,
-        generator: Generator | None = None,
-    ) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(vocabulary, units, layers, dropout=dropout, gate=gate, generator=generator)
-        self.dense = nn.Linear(units, vocabulary, generator=generator)
-        self._start_as_keras(units, layers, generator)
-
-    def _start_as_keras(self, units: int, layers: int, generator: Generator | None) -> None:
-        """Glorot-uniform inputs, orthogonal recurrence (the four gates as one matrix), biases 0, forget gate 1.
-
-        Keras has one bias where PyTorch has two that are added. Two would move twice as fast under RMSprop, so the
-        second one is left at 0 and not trained.
-        """
-        for k in range(layers):
-            nn.init.xavier_uniform_(getattr(self.lstm, f"weight_ih_l{k}"), generator=generator)
-            nn.init.orthogonal_(getattr(self.lstm, f"weight_hh_l{k}"), generator=generator)
-            bias = np.zeros(4 * units, np.float32)
-            bias[units : 2 * units] = 1.0  # gates i f g o
-            getattr(self.lstm, f"bias_ih_l{k}").data = bias
-            nn.init.zeros_(getattr(self.lstm, f"bias_hh_l{k}")).requires_grad = False
-        nn.init.xavier_uniform_(self.dense.weight, generator=generator)
-        nn.init.zeros_(self.dense.bias)
-
-    def forward(self, tokens: Tensor, every: bool = False) -> Tensor:
-        """Map windows (T, N) int to scores of the character behind each (N, V), or behind ``every`` place (T, N, V)."""
-        output, (h, _) = self.lstm(tokens)
-        return self.dense(output if every else h[-1])
-
-    def trained(self) -> list[nn.Parameter]:
-        """The parameters that are trained."""
-        return [p for p in self.parameters() if p.requires_grad]
-
-    def sample(
-        self, prompt: np.ndarray, length: int, generator: Generator, temperature: float = 1.0, top_k: int = 0,
-        top_p: float = 1.0, greedy: bool = False,
-    ) -> np.ndarray:
-        """Continue ``prompt`` by ``length`` characters, carrying the LSTM's state from one to the next.
-
-        p_k ~ exp(score_k / temperature), of which the ``top_k`` largest and the smallest set that holds ``top_p``
-        of all probability may be drawn; with ``greedy`` always the largest.
-
-        Args:
-            prompt: tokens (length,) int, at least one.
-            length: how many characters to write.
-            generator: where the draws come from.
-            temperature: below 1 bolder, above 1 stranger; above 0.
-            top_k: 0 for all.
-            top_p: 1 for all.
-            greedy: take the likeliest.
-
-        Returns:
-            The new tokens (length,).
-        """
-        lstm, layers = self.lstm, []
-        with no_grad():
-            device = self.dense.weight.device
-            states = None
-            if len(prompt) > 1:
-                tokens = Tensor(to_device(np.ascontiguousarray(prompt[:-1, None], np.int32), device))  # (T, 1)
-                _, states = lstm(tokens)
-            for k in range(lstm.num_layers):
-                w_ih, w_hh, bias = lstm.layer(k)
-                # a token's row of the table is its column of w_ih, plus the bias
-                layers.append(((w_ih.T + bias)._data, w_hh._data) if k == 0 else (w_ih._data, bias._data, w_hh._data))
-            if states is None:
-                h = c = to_device(np.zeros((lstm.num_layers, lstm.hidden_size), np.float32), device)
-            else:
-                h, c = (state[:, 0]._data for state in states)
-        uniforms = generator.uniform((length,), np.float64, "cpu")
-        tokens, _, _ = lstm_sample(
-            layers, self.dense.weight._data, self.dense.bias._data, h, c, int(prompt[-1]), uniforms, temperature,
-            top_k, top_p, greedy,
-        )
-        return tokens
-
-
-# ---------------------------------------------------------------------------------------------------------- loss
-
-
-def loss_of(model: CharLSTM, tokens: Tensor, following: Tensor, clip_probability: float = 0.0) -> Tensor:
-    """Return the mean of -ln p(the character behind the window), in nats; p not below ``clip_probability``."""
-    losses = F.cross_entropy(model(tokens), following, reduction="none")
-    if clip_probability:
-        losses = losses.clip(max=-math.log(clip_probability))
-    return losses.mean()
-
-
-def loss_at_every_place(model: CharLSTM, tokens: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean of -ln p over all places of the windows, and that over the last one, as :func:`loss_of`."""
-    targets = cat([tokens[1:], following.reshape(1, -1)])  # (T, N)
-    scores = model(tokens, every=True)  # (T, N, V)
-    losses = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none")
-    return losses.mean(), losses[-len(following) :].mean()
+# ---------------------------------------------------------------------------------------------------------- step
 
 
 def learning_rate(settings: Settings, step: int, total: int) -> float:
@@ -272,7 +82,8 @@ def learning_rate(settings: Settings, step: int, total: int) -> float:
     if step < warmup:
         return settings.lr * (step + 1) / warmup
     progress = (step - warmup) / max(total - warmup, 1)
-    return settings.lr * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+    left = 1 - progress if settings.schedule == "linear" else (1 + math.cos(math.pi * progress)) / 2
+    return settings.lr * (0.01 + 0.99 * left)
 
 
 def make_optimizer(settings: Settings, parameters: list[nn.Parameter]) -> optim.Optimizer:
@@ -283,7 +94,7 @@ def make_optimizer(settings: Settings, parameters: list[nn.Parameter]) -> optim.
 
 
 def train_step(
-    model: CharLSTM, optimizer: optim.Optimizer, tokens: Tensor, following: Tensor, settings: Settings
+    model: LanguageModel, optimizer: optim.Optimizer, tokens: Tensor, following: Tensor, settings: Settings
 ) -> Tensor:
     """Run one step: loss, gradients, update. Returns the loss behind the windows, still on the device."""
     optimizer.zero_grad()
@@ -296,6 +107,28 @@ def train_step(
         nn.utils.clip_grad_norm_(model.trained(), settings.clip_norm)
     optimizer.step()
     return loss.detach()
+
+
+def stream_step(
+    model: LanguageModel, optimizer: optim.Optimizer, tokens: Tensor, following: Tensor, state: State | None,
+    settings: Settings, candidates: Candidates | None = None,
+) -> tuple[Tensor, State]:
+    """Run one step on the next stretch of all streams, tokens and those that follow each (T, N), from ``state``.
+
+    Returns the mean loss, still on the device, and the state for the next stretch, without its gradient.
+    """
+    optimizer.zero_grad()
+    hidden, state = model.features(tokens, state)
+    targets = following.flatten()
+    if candidates is None:
+        loss = F.cross_entropy(model.score(hidden).flatten(0, 1), targets)
+    else:
+        loss = candidates.loss(model, model.thinned(hidden).flatten(0, 1), targets)
+    loss.backward()
+    if settings.clip_norm:
+        nn.utils.clip_grad_norm_(model.trained(), settings.clip_norm)
+    optimizer.step()
+    return loss.detach(), [s.detach() for s in state]
 
 
 # ---------------------------------------------------------------------------------------------------------- loop
@@ -316,39 +149,58 @@ class Trainer:
 
     def __init__(self, settings: Settings, text: str, device: str = "cpu") -> None:
         self.settings, self.device = settings, device
-        self.vocabulary = Vocabulary.of(text, lower_case=not settings.keep_case)
-        if len(self.vocabulary) < 2:
-            raise ValueError(f"the text has only {len(self.vocabulary)} distinct character; there is nothing to learn")
-        tokens = self.vocabulary.encode(text)
-        held_out = round(len(tokens) * settings.val_fraction)
-        self.train_tokens = tokens[: len(tokens) - held_out]
-        self.windows = Windows(self.train_tokens, settings.window, settings.stride)
-        self.val_windows = None
-        if settings.val_fraction:
-            if held_out <= settings.window:
-                raise ValueError(
-                    f"`val_fraction` {settings.val_fraction} holds out {held_out} characters, which is no more than "
-                    f"the window of {settings.window}; take a larger share or 0"
-                )
-            self.val_windows = Windows(tokens[len(tokens) - held_out :], settings.window, settings.stride)
-        # One stream for each purpose, so that a change in one leaves the others as they were.
-        self.generators = {
-            name: Generator((settings.seed << 8) + i) for i, name in enumerate(("init", "order", "sample"))
-        }
-        self.model = CharLSTM(
-            len(self.vocabulary), settings.units, settings.layers, settings.gate, settings.dropout,
-            self.generators["init"],
-        ).to(device)
-        self.optimizer = make_optimizer(settings, self.model.trained())
-        self.loader = DataLoader(
-            self.windows, settings.batch_size, shuffle=True, generator=self.generators["order"]
+        self.vocabulary, trained, held_out = divided(
+            text, settings.tokens, settings.val_fraction, not settings.keep_case, settings.vocabulary_size
         )
+        self.train_tokens = self.vocabulary.encode(trained)
+        # One stream for each purpose, so that a change in one leaves the others as they were.
+        names = ("init", "order", "sample") + (("candidates",) if settings.softmax == "sampled" else ())
+        self.generators = {name: Generator((settings.seed << 8) + i) for i, name in enumerate(names)}
+        self._arrange(held_out)
+        # What the network is charged for: nats for a token, told as nats for a character of the text.
+        self.per_character = 1.0
+        if settings.tokens == "word":
+            self.per_character = len(self.train_tokens) / len(trained)
+            self.speller = Speller(self.vocabulary.unknown_words(trained), trained + held_out)
+            self.held_out_text = held_out
+        self.model = build(settings, len(self.vocabulary), self.generators["init"]).to(device)
+        self.optimizer = make_optimizer(settings, self.model.trained())
+        self.candidates = None
+        if settings.softmax == "sampled":
+            self.candidates = Candidates(
+                self.train_tokens, len(self.vocabulary), settings.candidates, self.generators["candidates"]
+            )
         self.total = settings.epochs * len(self.loader)
         self.last_step = min(self.total, settings.max_steps or self.total)
         self.step, self.epoch = 0, 1
-        self.sum = Tensor(to_device(np.zeros((), np.float64), device))  # of the epoch's losses times their windows
-        self.seen = 0  # windows in this epoch
+        self.sum = Tensor(to_device(np.zeros((), np.float64), device))  # of the epoch's losses times their examples
+        self.seen = 0  # examples in this epoch: windows, or tokens of streams
+        self.carried: State | None = None  # between the steps of a stateful run
         self.best = math.inf
+
+    def _arrange(self, held_out: str) -> None:
+        """Lay the tokens out as windows or streams, and what is held out likewise."""
+        settings, order = self.settings, self.generators["order"]
+        if settings.stateful:
+            self.windows = Streams(self.train_tokens, settings.batch_size, settings.window)
+            self.examples = self.windows.size
+            self.loader = DataLoader(self.windows, 1, generator=order)
+        else:
+            self.windows = Windows(self.train_tokens, settings.window, settings.stride)
+            self.examples = len(self.windows)
+            self.loader = DataLoader(self.windows, settings.batch_size, shuffle=True, generator=order)
+        self.val_windows = self.val_tokens = None
+        if settings.val_fraction:
+            tokens = self.vocabulary.encode(held_out)
+            if len(tokens) <= settings.window:
+                raise ValueError(
+                    f"`val_fraction` {settings.val_fraction} holds out {len(tokens)} {self.vocabulary.unit}, which is "
+                    f"no more than the window of {settings.window}; take a larger share or 0"
+                )
+            if settings.in_windows:
+                self.val_windows = Windows(tokens, settings.window, settings.stride)
+            else:  # its first token is predicted from the last one before it
+                self.val_tokens = np.concatenate([self.train_tokens[-1:], tokens])
 
     # -- saving
 
@@ -359,6 +211,7 @@ class Trainer:
             "generators": {name: generator.state() for name, generator in self.generators.items()},
             "loader": self.loader.state_dict(),
             "step": self.step, "epoch": self.epoch, "sum": self.sum.item(), "seen": self.seen, "best": self.best,
+            **({"carried": self.carried} if self.settings.stateful else {}),
         }
 
     def load_state(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
@@ -370,6 +223,8 @@ class Trainer:
         self.loader.load_state_dict(state["loader"])
         self.step, self.epoch, self.seen, self.best = state["step"], state["epoch"], state["seen"], state["best"]
         self.sum.fill_(state["sum"])
+        if state.get("carried") is not None:
+            self.carried = [Tensor(to_device(array, self.device)) for array in state["carried"]]
 
     # -- learning
 
@@ -381,20 +236,26 @@ class Trainer:
                     tokens, following = tokens.to(self.device), following.to(self.device)
                 for group in self.optimizer.param_groups:
                     group["lr"] = learning_rate(self.settings, self.step, self.total)
-                loss = train_step(self.model, self.optimizer, tokens, following, self.settings)
-                n = len(following)
+                if self.settings.stateful:
+                    loss, self.carried = stream_step(
+                        self.model, self.optimizer, tokens, following, self.carried, self.settings, self.candidates
+                    )
+                else:
+                    loss = train_step(self.model, self.optimizer, tokens, following, self.settings)
+                n = following.numel()
                 self.sum = self.sum + loss.double() * n
                 self.seen += n
                 self.step += 1
-                yield self.seen == len(self.windows)
+                yield self.seen == self.examples
                 if self.step == self.last_step:
                     return
 
     def end_epoch(self) -> None:
-        """Count the epoch."""
+        """Count the epoch; the next one begins at the beginning of the streams, with no state."""
         self.epoch += 1
         self.seen = 0
         self.sum = self.sum * 0
+        self.carried = None
 
     def mean_loss(self) -> float:
         """The mean loss of the running epoch so far, in nats per character.
@@ -402,7 +263,7 @@ class Trainer:
         Raises:
             Diverged: if it is not finite.
         """
-        loss = self.sum.item() / self.seen
+        loss = self.sum.item() / self.seen * self.per_character
         if not math.isfinite(loss):
             raise Diverged(
                 f"the loss became {loss} at step {self.step} (epoch {self.epoch}), after training had gone off course; "
@@ -410,10 +271,12 @@ class Trainer:
             )
         return loss
 
-    def validate(self) -> float | None:
-        """The mean loss over the held-out windows, None without any."""
+    def validate(self) -> dict[str, float]:
+        """What the held-out text costs, ``val_loss`` in nats per character, and what else there is to say of it."""
+        if self.val_tokens is not None:
+            return self._validate_in_one_go(self.val_tokens)
         if self.val_windows is None:
-            return None
+            return {}
         total, n = 0.0, 0
         self.model.eval()
         with no_grad():
@@ -422,19 +285,41 @@ class Trainer:
                 total += loss_of(self.model, tokens, following).item() * len(following)
                 n += len(following)
         self.model.train()
-        return total / n
+        return {"val_loss": total / n}
+
+    def _validate_in_one_go(self, tokens: np.ndarray) -> dict[str, float]:
+        """All of the held-out text as one stream.
+
+        Words: an unknown word is charged for the token that says so, and for its letters (:class:`Speller`). All
+        nats together, divided by the characters and by the words of the text, give the two perplexities.
+        """
+        losses = held_out_losses(self.model, tokens)
+        if self.settings.tokens != "word":
+            return {"val_loss": float(losses.mean())}
+        spelling = sum(map(self.speller.cost, self.vocabulary.unknown_words(self.held_out_text)))
+        nats, words, characters = float(losses.sum()) + spelling, len(losses), len(self.held_out_text)
+        return {
+            "val_loss": nats / characters,
+            "val_perplexity_char": math.exp(nats / characters),
+            "val_perplexity_word": math.exp(min(nats / words, 700)),
+            "val_loss_word": float(losses.mean()),  # the unknown one is a word like any other, and its letters are free
+            "val_unknown": float((tokens[1:] == 0).mean()),
+        }
 
     # -- writing
 
     def samples(self) -> str:
         """Text at each temperature, from one random window of the corpus."""
-        generator = self.generators["sample"]
-        start = int(generator.integers(0, len(self.train_tokens) - self.settings.window))
-        seed = self.train_tokens[start : start + self.settings.window]
+        generator, window = self.generators["sample"], self.settings.window
+        start = int(generator.integers(0, len(self.train_tokens) - window))
+        seed = self.vocabulary.passage(self.train_tokens, start, window)
+        length = SAMPLE_LENGTH // (4 if self.settings.tokens == "word" else 1)  # about as much to read
         parts = [f"--- seed: {self.vocabulary.decode(seed)!r}\n"]
+        self.model.eval()
         for temperature in TEMPERATURES:
-            tokens = self.model.sample(seed, SAMPLE_LENGTH, generator, temperature)
+            tokens = self.model.sample(seed, length, generator, temperature, silent=self.vocabulary.silent)
             parts.append(f"--- temperature {temperature}\n{self.vocabulary.decode(tokens)}\n")
+        self.model.train()
         return "\n".join(parts)
 
 
@@ -442,6 +327,8 @@ def verdict(settings: Settings, epoch: int, loss: float) -> str:
     """Say where ``loss`` stands beside the published run at the same epoch."""
     if settings.data != "nietzsche":
         return "no published run for this text"
+    if settings.tokens != "char" or settings.stateful:
+        return "the published run read characters in windows"
     if epoch in PUBLISHED:
         there = PUBLISHED[epoch]
         return f"published {there:.4f}, this is {abs(loss - there):.4f} {'lower' if loss < there else 'higher'}"
@@ -487,12 +374,14 @@ def train(
     # The vocabulary is kept for sampling; with the text's checksum it also tells another text on resuming.
     kept = asdict(settings) | {
         "init_from": None if init_from is None else str(init_from),
-        "vocabulary": trainer.vocabulary.characters,
+        "vocabulary": trainer.vocabulary.kept,
         "text_crc32": zlib.crc32(text.encode()),
-        "prompt": trainer.vocabulary.decode(trainer.train_tokens[: settings.window]),
+        "prompt": trainer.vocabulary.decode(trainer.vocabulary.passage(trainer.train_tokens, 0, settings.window)),
     }
-    open_run = Run.resume if resume else Run.create
-    with open_run(out, COMMAND, kept, **({"may_change": MAY_CHANGE} if resume else {})) as run:
+    if settings.receptive_field:
+        kept["receptive_field"] = settings.receptive_field
+    may_change = {"may_change": (*MAY_CHANGE, *younger_settings(out, settings))} if resume else {}
+    with (Run.resume if resume else Run.create)(out, COMMAND, kept, **may_change) as run:
         checkpoint = run.restore() if resume else None
         for warning in run.warnings:
             say(f"tinygen: {warning}")
@@ -510,42 +399,34 @@ def train(
 def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -> int:
     """Train, and keep the run directory up to date."""
     settings, total = trainer.settings, trainer.last_step
-    vocabulary = len(trainer.vocabulary)
     if trainer.step == 0:
-        say(
-            f"{len(trainer.windows):,} windows of {settings.window} characters, {vocabulary} distinct; "
-            f"{sum(p.numel() for p in trainer.model.trained()):,} parameters; {total:,} steps on {trainer.device}"
-        )
-        expected = math.log(vocabulary)
-        with no_grad():
-            first = trainer.windows.batch(np.arange(min(len(trainer.windows), settings.batch_size)))
-            found = loss_of(trainer.model, *(t.to(trainer.device) for t in first)).item()
-        say(f"loss at step 0: {found:.4f}; a guess in the dark has ln {vocabulary} = {expected:.4f}")
+        _say_beginning(trainer, say)
     per_step = settings.batch_size * settings.window
+    unit = "chars" if settings.tokens == "char" else trainer.vocabulary.unit
     clock, clock_step = time.monotonic(), trainer.step
-    with Interruption() as interruption, Progress(total, unit="chars", per_step=per_step, quiet=quiet) as progress:
+    with Interruption() as interruption, Progress(total, unit=unit, per_step=per_step, quiet=quiet) as progress:
         for epoch_ended in trainer.steps():
             step = trainer.step
             stop = step == total or interruption.requested  # looked at once: it may change at any time
             progress.update(step, epoch=trainer.epoch, loss=trainer.mean_loss)
             if epoch_ended:
                 row = {"step": step, "epoch": trainer.epoch, "loss": trainer.mean_loss(), "epoch_end": True}
-                val_loss = trainer.validate()
-                if val_loss is not None:
-                    row["val_loss"] = val_loss
-                    if val_loss < trainer.best:
-                        trainer.best = val_loss
-                        run.save_best(trainer.model.state_dict(), {"step": step, "val_loss": val_loss})
+                row |= trainer.validate()
+                val_loss = row.get("val_loss")
+                if val_loss is not None and val_loss < trainer.best:
+                    trainer.best = val_loss
+                    run.save_best(trainer.model.state_dict(), {"step": step, "val_loss": val_loss})
                 run.log(**row)
                 speed = (step - clock_step) * per_step / (time.monotonic() - clock)
                 held_out = "" if val_loss is None else f", held out {val_loss:.4f}"
+                if "val_perplexity_word" in row:
+                    held_out += f" (perplexity of a word {row['val_perplexity_word']:,.1f})"
                 progress.print(
                     f"epoch {trainer.epoch}: loss {row['loss']:.4f}{held_out}; "
-                    f"{verdict(settings, trainer.epoch, row['loss'])}; {speed:,.0f} chars/s"
+                    f"{verdict(settings, trainer.epoch, row['loss'])}; {speed:,.0f} {unit}/s"
                 )
-                run.log_timing(
-                    step=step, epoch=trainer.epoch, seconds=time.monotonic() - clock, chars_per_second=speed
-                )
+                timing = {"seconds": time.monotonic() - clock, f"{unit}_per_second": speed}
+                run.log_timing(step=step, epoch=trainer.epoch, **timing)
                 clock, clock_step = time.monotonic(), step
             elif step % settings.log_every == 0:
                 run.log(step=step, epoch=trainer.epoch, loss=trainer.mean_loss())
@@ -568,99 +449,28 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
     return 0
 
 
-def start_from(model: nn.Module, path: str | Path) -> None:
-    """Load weights from a file into ``model``.
-
-    Raises:
-        ValueError: if they belong to another model.
-    """
-    weights = load(path)
-    try:
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"`init_from` is {str(path)!r}, which holds other weights: {error.args[0]}") from None
-
-
-# ------------------------------------------------------------------------------------------------------ sampling
-
-
-def settings_of(run: Run, **changes: Any) -> Settings:
-    """Return the settings of a run that is there, with ``changes``.
-
-    Raises:
-        ValueError: if its ``config.json`` lacks something, or holds a value of the wrong kind.
-    """
-    damaged = f"`{run.path / 'config.json'}` is damaged"
-    for name in ("vocabulary", "prompt"):
-        if not isinstance(run.settings.get(name), str):
-            raise ValueError(f"{damaged}: it has no `{name}`")
-    known = {f.name for f in fields(Settings)}
-    stored = {name: value for name, value in run.settings.items() if name in known}
-    for name, value in stored.items():
-        kind = type(getattr(Settings, name))  # of the default
-        if not isinstance(value, (int, float) if kind is float else kind):
-            raise ValueError(f"{damaged}: its `{name}` is {value!r}")
-    return Settings(**stored | changes)
-
-
-def load_model(
-    path: str | Path, which: str = "auto", warn: Callable[[str], None] | None = None
-) -> tuple[CharLSTM, Vocabulary, Settings, str]:
-    """Return the model of a run, its vocabulary and settings, and a prompt from its text.
-
-    Args:
-        path: the run directory.
-        which: ``"last"`` or ``"best"`` weights; ``"auto"``: the best, where some were held out, else the last.
-        warn: called with a line where the last weights are damaged and the ones before them are taken.
-
-    Raises:
-        FileNotFoundError: if there is no run.
-        ValueError: if it is a run of something else, or not whole.
-    """
-    run = Run.open(path, COMMAND)
-    settings = settings_of(run)
-    vocabulary = Vocabulary(run.settings["vocabulary"], lower_case=not settings.keep_case)
-    model = CharLSTM(len(vocabulary), settings.units, settings.layers, settings.gate)
-    if which == "auto":
-        which = "best" if (Path(path) / "best.safetensors").exists() else "last"
-    weights = run.weights(which)
-    for warning in run.warnings if warn is not None else ():
-        warn(warning)
-    try:
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"`{run.path}` has weights of another model than its settings: {error.args[0]}") from None
-    return model.eval(), vocabulary, settings, run.settings["prompt"]
-
-
-def next_distribution(model: CharLSTM, prompt: np.ndarray) -> np.ndarray:
-    """Return how likely each character is to follow ``prompt``, at temperature 1: (V,) float64."""
+def _say_beginning(trainer: Trainer, say: Callable[[str], None]) -> None:
+    """Say what there is to learn from, how large the network is, and whether it starts right."""
+    settings, vocabulary = trainer.settings, len(trainer.vocabulary)
+    unit, length = trainer.vocabulary.unit, settings.window
+    if settings.stateful:
+        streams = trainer.windows
+        lies = f"{settings.batch_size} streams of {streams.length:,} {unit}, read {length} at a time"
+    else:
+        lies = f"{len(trainer.windows):,} windows of {length} {unit}"
+    parameters = sum(p.numel() for p in trainer.model.trained())
+    say(f"{lies}, {vocabulary:,} distinct; {parameters:,} parameters; {trainer.last_step:,} steps on {trainer.device}")
+    if settings.receptive_field:
+        say(f"receptive field: {settings.receptive_field} {unit}")
+    if settings.tokens == "word":
+        share = float((trainer.train_tokens == 0).mean())
+        say(f"{share:.1%} of the words are unknown; a word has {1 / trainer.per_character:.2f} characters")
     with no_grad():
-        scores = model(Tensor(np.ascontiguousarray(prompt[:, None]))).numpy()[0].astype(np.float64)
-    p = np.exp(scores - scores.max())
-    return p / p.sum()
-
-
-def at_temperature(p: np.ndarray, temperature: float) -> np.ndarray:
-    """Return p**(1 / temperature), normalised, computed from logarithms: no log 0, no overflow."""
-    if not temperature > 0:
-        raise ValueError(f"`temperature` is {temperature}; it must be above 0")
-    with np.errstate(divide="ignore"):
-        logs = np.log(p) / temperature
-    q = np.exp(logs - logs.max())
-    return q / q.sum()
-
-
-def temperature_figure(model: CharLSTM, vocabulary: Vocabulary, prompt: str, width: int = 1200) -> Any:
-    """Draw the chapter's figure 8.2: the next character's distribution after ``prompt``, at six temperatures.
-
-    Returns:
-        A Pillow image; it shows the likeliest characters only.
-    """
-    p = next_distribution(model, vocabulary.encode(prompt, "prompt"))
-    order = p.argsort()[::-1][:FIGURE_BARS]
-    names = {" ": "space", "\n": "line"}
-    # Pillow's own font has the ASCII letters only
-    shown = [names.get(c, c if c.isascii() else f"U+{ord(c):X}") for c in (vocabulary.characters[i] for i in order)]
-    panels = [(f"temperature {t}", at_temperature(p, t)[order]) for t in FIGURE_TEMPERATURES]
-    return bar_panels(f"The {len(order)} likeliest characters after {prompt[-40:]!r}", shown, panels, width)
+        if settings.stateful:
+            tokens, following = (t.to(trainer.device) for t in trainer.windows[0])
+            scores = trainer.model.score(trainer.model.features(tokens)[0]).flatten(0, 1)
+            found = F.cross_entropy(scores, following.flatten()).item()
+        else:
+            first = trainer.windows.batch(np.arange(min(len(trainer.windows), settings.batch_size)))
+            found = loss_of(trainer.model, *(t.to(trainer.device) for t in first)).item()
+    say(f"loss at step 0: {found:.4f}; a guess in the dark has ln {vocabulary} = {math.log(vocabulary):.4f}")

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygen.models import hdf5_heaps
+
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _OTHER_FORMATS = {
     b"\x80": "a pickle, which could run anything and is not opened; save the weights as safetensors or Keras HDF5",
@@ -83,10 +85,16 @@ def opened(path: Path) -> Iterator[StoredWeights]:
     start = read_start(path)
     if not start.startswith(SIGNATURE):
         raise ValueError(f"`weights` is {str(path)!r}, which is {_what(start)}")
+    try:
+        hdf5_heaps.check(path)  # before libhdf5 gets lost in them
+    except ValueError as error:
+        raise ValueError(f"`weights` is {str(path)!r}, which is {_damage(error)}") from None
     with contextlib.ExitStack() as stack:
         try:
             stored = _read(stack.enter_context(h5py.File(path, "r")), path)
-        except (OSError, KeyError, RuntimeError, TypeError, UnicodeDecodeError) as error:  # as h5py puts it
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:  # as h5py puts it
+            if str(error).startswith("`weights`"):  # or as it was put below
+                raise
             raise ValueError(f"`weights` is {str(path)!r}, which is {_damage(error)}") from None
         yield stored
 
@@ -119,7 +127,7 @@ def read_array(array: StoredArray) -> np.ndarray:
         raise ValueError(f"`weights`: {data.name} holds {array.dtype}; it must be floating")
     try:
         return np.asarray(data[()], np.float32)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"`weights`: {data.name} cannot be read, the file is {_damage(error)}") from None
 
 
@@ -207,6 +215,8 @@ def _array(group: Any, path: str, name: str) -> StoredArray:
 def _hard(group: Any, path: str) -> Any:
     """What lies at a path within the file, by no link that leads elsewhere."""
     for name in path.split("/"):
+        if not hasattr(group, "keys"):
+            raise ValueError(f"`weights`: {group.name} is an array; it must be a group")
         kind = group.get(name, getclass=True, getlink=True)
         if kind is not None and kind.__name__ != "HardLink":
             raise ValueError(f"`weights`: {group.name}/{name} is a link, which is not followed")

@@ -86,6 +86,8 @@ def _load_own(network: Network, path: Path) -> None:
     if not any(".norm." in name for name in state):
         network.fold()  # saved by a network whose normalisations were merged, or that has none
     own = network.state_dict()
+    # a file with the classifier serves a network without one
+    state = {name: value for name, value in state.items() if name in own or name.partition(".")[0] not in TOP}
     if unknown := [name for name in state if name not in own]:
         raise _misfit(network, path, f"it holds {unknown[0]!r}; valid are {', '.join(list(own)[:4])}, ...")
     for name, value in state.items():

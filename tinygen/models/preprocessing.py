@@ -1,7 +1,7 @@
 """From bytes to what a network was trained on, and back.
 
 ``"caffe"``: blue, green, red, each minus its mean over ImageNet; VGG, ResNet50, SqueezeNet.
-``"tf"``: red, green, blue, from -1 to 1; Inception, Xception.
+``"tf"``: red, green, blue, from -1 to 1; Inception, Xception, the small network.
 
 Source: ``preprocess_input`` of Keras' applications.
 """

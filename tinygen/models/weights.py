@@ -48,6 +48,8 @@ OFFICIAL: dict[tuple[str, bool], Remote] = {  # by network, and whether it is th
     ),
 }  # fmt: skip
 
+CARRIED = {"small": Path(__file__).with_name("small.safetensors")}  # with the package; not trained on ImageNet
+
 
 def finish(
     graph: Graph, weights: str | Path | None, include_top: bool, fold: bool, generator: Generator | None,
@@ -68,7 +70,7 @@ def find(name: str, include_top: bool = False, report: Report | None = None) -> 
     """Return the file of a network's weights for ImageNet.
 
     The official file if the cache holds it; else a partial one in the cache, ``NAME_imagenet_*_notop.h5``; else the
-    official file is downloaded.
+    official file is downloaded. Of the small network it is the file that the package carries (of other photographs).
 
     Args:
         name: of the network.
@@ -79,13 +81,19 @@ def find(name: str, include_top: bool = False, report: Report | None = None) -> 
         ValueError: no official file is known, or the download has the wrong hash.
         RuntimeError: the download fails; the line says what to fetch and where to put it.
     """
+    if name in CARRIED:
+        return CARRIED[name]
     if (name, include_top) not in OFFICIAL:
         raise ValueError(
             f"`weights` is 'imagenet', but no official file of {name} with include_top={include_top} is known; "
             "give a file, or None"
         )
     remote = OFFICIAL[name, include_top]
-    if not is_here(remote) and not include_top:
-        for path in sorted(cache_dir().glob(f"{name}_imagenet_*_notop.h5")):
-            return path
+    if not include_top and (path := partial_file(name)) is not None and not is_here(remote):
+        return path
     return fetch(remote, report)[0]
+
+
+def partial_file(name: str) -> Path | None:
+    """Return the file in the cache that holds the beginning of a network; None where there is none."""
+    return next(iter(sorted(cache_dir().glob(f"{name}_imagenet_*_notop.h5"))), None)
