@@ -16,7 +16,7 @@ __all__ = ["KEPT", "empty"]
 
 SMALLEST = 1 << 18  # bytes: below, the C library keeps the memory itself
 ROUND = 1 << 16  # sizes are rounded up to a multiple, so that nearly equal ones share
-KEPT = 100_000_000  # bytes that may lie about unused; with five times that a step of the GAN was no quicker
+KEPT = 50_000_000  # bytes that may lie about unused; with ten times that no step of the VAE or the GAN was quicker
 FITS = 2  # times the size that is wanted: larger memory is not taken for it
 ALIGNED = 64  # bytes: a line of the cache, and a vector of AVX-512
 

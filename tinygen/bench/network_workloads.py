@@ -58,9 +58,12 @@ def style_arrays() -> dict[str, np.ndarray]:
 
 
 def _loaded(name: str, arrays: dict[str, np.ndarray]) -> Network:
+    """The network with the weights that were handed over, nothing behind its last layer, constants."""
     network = _network(name)
-    network.load_state_dict(network.state_dict() | {key: a for key, a in arrays.items() if "." in key})
-    return network.freeze()
+    for key, parameter in network.named_parameters():
+        # zeros that nobody touches take no room
+        parameter.data = arrays.get(key, np.zeros(parameter.shape, np.float32))
+    return network.requires_grad_(False)
 
 
 class _PictureGradient:
@@ -89,7 +92,7 @@ class DreamGradient(_PictureGradient):
     """One loss and gradient of ``tinygen dream --preset book``."""
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
-        network = _loaded("inception_v3", arrays)
+        network = _loaded("inception_v3", arrays).freeze()  # as every network whose weights come from a file
         self.objective = dream.Objective(network, dream.parse_layers(dream.LAYERS["inception_v3"]))
         self.x = Tensor(arrays["x"], requires_grad=True)
 
@@ -98,7 +101,7 @@ class StyleGradient(_PictureGradient):
     """One loss and gradient of ``tinygen style --preset book``."""
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
-        network = _loaded("vgg19", arrays)
+        network = _loaded("vgg19", arrays)  # not frozen, to save memory, as `style.load_network`
         settings = style.settings_for("book", content="photograph", styles=["painting"])
         self.objective = style.Objective(network, settings, arrays["content"], [arrays["painting"]])
         self.x = Tensor(arrays["x"][None].astype(np.float32), requires_grad=True)
