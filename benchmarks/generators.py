@@ -20,7 +20,7 @@ from tinygen.bench.measure import bench
 RESULTS = Path(__file__).parent / "results"
 GROUPS = {
     "text": (["text", "import", "ops", "kernels"], "Text: tinygen and PyTorch"),
-    "pictures": (["vae", "gan"], "Pictures: tinygen and PyTorch"),
+    "pictures": (["vae", "gan", "dream", "style"], "Pictures: tinygen and PyTorch"),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +24,16 @@ from tinygen.tensor import Tensor
 from tinygen_ops.convolution import same_padding
 
 POOLS = MaxPool2d | MaxPoolSame
+EQUAL = 1e-12  # float64 numbers that differ by less, relative to the largest, are equal but for rounding
 
 Decisions = dict[str, np.ndarray]  # by the key of a node: (N, C, H, W), bool of a ReLU, int64 places h W + w of a pool
+
+
+class Flips(NamedTuple):
+    """Decisions that differ, and how many of them are the place of a maximum that two places have in float64."""
+
+    all: int
+    ties: int
 
 
 def random_network(name: str, generator: Generator, fold: bool = True) -> Network:
@@ -200,3 +208,18 @@ def decisions_in(nodes: Sequence[Node], values: Mapping[str, np.ndarray]) -> Dec
         elif isinstance(node.module, ReLU) or getattr(node.module, "relu", False):
             found[node.key] = values[node.names[-1]] > 0
     return found
+
+
+def differing(nodes: Sequence[Node], values: Mapping[str, np.ndarray], right: Decisions, here: Decisions) -> Flips:
+    """Count the decisions of ``here`` that are not those of ``right``, which the activations ``values`` led to."""
+    flips = ties = 0
+    for node in nodes:
+        if node.key not in right:
+            continue
+        wrong = here[node.key] != right[node.key]
+        flips += int(wrong.sum())
+        if isinstance(node.module, POOLS) and wrong.any():
+            x = values[node.inputs[0]].reshape(*wrong.shape[:2], -1)  # (N, C, H, W) -> (N, C, H W)
+            highest, chosen = (np.take_along_axis(x, a[node.key].reshape(*x.shape[:2], -1), 2) for a in (right, here))
+            ties += int((highest - chosen <= EQUAL * x.max())[wrong.reshape(chosen.shape)].sum())
+    return Flips(flips, ties)

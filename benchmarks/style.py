@@ -25,6 +25,7 @@ import numpy as np
 from tinygen.autograd import checkpoint
 from tinygen.bench import machine
 from tinygen.bench.worker import peak_mb
+from tinygen.charts import FAINT, INK, PAPER
 from tinygen.generators import style
 from tinygen.generators.style_loss import Objective, gram, squared_distance, total_variation
 from tinygen.generators.style_strips import Stage, StripedObjective, rows_within, stages
@@ -33,7 +34,7 @@ from tinygen.optim.history import History
 from tinygen.tensor import Tensor
 
 RESULTS = Path(__file__).parent / "results"
-FORMS = ["whole", "checkpoint", "tile 256", "tile 64", "tile 16", "memory 2000", "memory 1500", "memory 1250"]
+FORMS = ["whole", "checkpoint", "tile 256", "tile 64", "tile 16", "memory 2000", "memory 1500"]
 REAL = {"content_layer": "block3_conv3", "style_layers": ["block1_conv1", "block2_conv1", "block3_conv1"]}
 
 
@@ -98,13 +99,17 @@ def memory(arguments: argparse.Namespace) -> None:
             continue
         rows.append(json.loads(done.stdout.splitlines()[-1]))
         print(memory_line(rows[-1]), flush=True)
-    report = {"machine": machine.describe(machine.physical_cores()), "height": arguments.height,
-              "width": arguments.width, "rows": rows}
+    write_memory({"machine": machine.describe(machine.physical_cores()), "height": arguments.height,
+                  "width": arguments.width, "rows": rows})
+
+
+def write_memory(report: dict[str, Any]) -> None:
+    """Write the table."""
     write("style-memory", report, [
-        f"# Memory of style transfer, {arguments.height} x {arguments.width} pixels", "", about(report), "",
+        f"# Memory of style transfer, {report['height']} x {report['width']} pixels", "", about(report), "",
         "VGG19 to block5_conv2, random weights, L-BFGS with 10 pairs; highest memory of the whole program, processor",
         "seconds of one evaluation.", "", "| | rows of a strip | MB | s |", "|---|---:|---:|---:|",
-        *map(memory_line, rows), "",
+        *map(memory_line, report["rows"]), "",
     ])
 
 
@@ -192,36 +197,35 @@ def search(arguments: argparse.Namespace) -> None:
         reached = " | ".join(str(n or "not reached") for n in needed.values())
         lines += [f"| to the restarted one's last | {reached} |", ""]
     write("style-search", report, lines)
-    drawing = chart(report["tuned"]["traces"], "Loss against evaluations, tuned")
-    (RESULTS / "style-search.svg").write_text(drawing, encoding="utf-8")
+    chart(report["tuned"]["traces"], "Loss against evaluations, tuned").save(RESULTS / "style-search.png")
 
 
-def chart(traces: dict[str, list[float]], title: str, width: int = 640, height: int = 360) -> str:
-    """Return an SVG of curves, from the 20th evaluation on; the loss on a logarithmic scale."""
-    begin, colours = 20, ("#1f5fbf", "#c03a2b", "#2e8b57", "#a06bb5")
+def chart(traces: dict[str, list[float]], title: str, width: int = 800, height: int = 440) -> Any:
+    """Draw curves, from the 20th evaluation on, the loss on a logarithmic scale; a Pillow image."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    begin, colours = 20, ((31, 95, 191), (192, 58, 43), (46, 139, 87), (160, 107, 181))
     values = [math.log10(value) for trace in traces.values() for value in trace[begin - 1 :]]
     low, high, most = min(values), max(values), max(map(len, traces.values()))
-    left, right, top, bottom = 70, 12, 34, 40
+    left, right, top, bottom = 80, 20, 44, 40
+    image = Image.new("RGB", (width, height), PAPER)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+    draw.text((left, 12), title, INK, ImageFont.load_default(18))
 
-    def place(count: float, value: float) -> str:
-        x = left + (count - begin) / (most - begin) * (width - left - right)
-        y = height - bottom - (value - low) / (high - low) * (height - top - bottom)
-        return f"{x:.1f},{y:.1f}"
+    def place(count: float, value: float) -> tuple[float, float]:
+        return (left + (count - begin) / (most - begin) * (width - left - right),
+                height - bottom - (value - low) / (high - low) * (height - top - bottom))
 
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-             'font-family="sans-serif" font-size="12">', f'<rect width="{width}" height="{height}" fill="white"/>',
-             f'<text x="{left}" y="20" font-size="14">{title}</text>']
     for share in (0, 0.25, 0.5, 0.75, 1):
         value, count = low + share * (high - low), begin + share * (most - begin)
-        (x, _), (_, y) = (place(*at).split(",") for at in ((count, low), (begin, value)))
-        parts += [f'<line x1="{left}" x2="{width - right}" y1="{y}" y2="{y}" stroke="#ddd"/>',
-                  f'<text x="{left - 6}" y="{y}" text-anchor="end" dominant-baseline="middle">{10**value:.4g}</text>',
-                  f'<text x="{x}" y="{height - bottom + 18}" text-anchor="middle">{count:.0f}</text>']
+        y, x = place(begin, value)[1], place(count, low)[0]
+        draw.line((left, y, width - right, y), FAINT)
+        draw.text((left - 8, y), f"{10**value:.4g}", INK, font, anchor="rm")
+        draw.text((x, height - bottom + 8), f"{count:.0f}", INK, font, anchor="ma")
     for i, (name, trace) in enumerate(traces.items()):
-        points = " ".join(place(k, math.log10(trace[k - 1])) for k in range(begin, len(trace) + 1))
-        parts += [f'<polyline points="{points}" fill="none" stroke="{colours[i]}" stroke-width="1.6"/>',
-                  f'<text x="{width - right - 200}" y="{top + 20 + 17 * i}" fill="{colours[i]}">{name}</text>']
-    return "\n".join([*parts, "</svg>", ""])
+        draw.line([place(k, math.log10(trace[k - 1])) for k in range(begin, len(trace) + 1)], colours[i], 2)
+        draw.text((width - right - 220, top + 16 + 20 * i), name, colours[i], font)
+    return image
 
 
 # ---------------------------------------------------------------------------------------------------------- scales

@@ -20,6 +20,8 @@ NAMES = {
     "vae train batch 16": "VAE: one step of training of the chapter's network, batch 16",
     "vae train batch 128": "the same, batch 128",
     "gan step": "GAN: one step of the chapter's, discriminator and generator",
+    "dream gradient": "DeepDream: one loss and gradient, Inception V3 to mixed5, 350 x 350",
+    "style gradient": "style transfer: one loss and gradient, VGG19 to block5_conv2, 400 x 533",
     "text start": "text: from nothing to a trained step and a saved run",
     "import": "importing the package, beyond NumPy",
     "ops add 10x10 forward+backward": "adding two 10 x 10 tensors, forward and backward",

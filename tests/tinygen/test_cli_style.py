@@ -222,7 +222,7 @@ def test_pictures_of_all_kinds(run):
         (["photo.png", "waves.png", "--memory", "-1"], "`memory` is -1; it must be at least 0"),
         (["photo.png", "waves.png", "--memory", "900", "--tile", "8"], "`tile` is 8 and `memory` is 900; one of them"),
         (["photo.png", "waves.png", "--tile", "8"], "`tile` and `memory` are for networks that are a chain of conv"),
-        (["photo.png", "waves.png", "--memory", "900"], "small, vgg16, vgg19; relu_conv1 of squeezenet is none of these"),
+        (["photo.png", "waves.png", "--memory", "900"], "small, vgg16, vgg19; relu_conv1 of squeezenet is none"),
         (["photo.png", "waves.png", "--memory", "9", "--network", "vgg19", "--content-layer", "block1_conv1",
           "--style-layers", "block1_conv1"], "`memory` is 9; a picture of 20 x 28 needs at least"),
         (["photo.png", "waves.png", "--content-weight", "nan"], "`content_weight` is nan"),

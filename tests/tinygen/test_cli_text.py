@@ -148,7 +148,7 @@ KINDS = {
     "word": ["--tokens", "word", "--batch-size", "4"],
     "conv": ["--model", "conv", "--layers", "3", "--batch-size", "4"],
     "gru": ["--model", "gru", "--layers", "2"],
-    "voice": ["--tokens", "voice", "--data", "notes.txt", "--batch-size", "4"],
+    "voice": ["--tokens", "voice", "--data", "notes.txt", "--batch-size", "4", "--epochs", "4"],
 }
 
 
@@ -200,10 +200,10 @@ def test_words_that_the_model_does_not_know(other, capsys):
 def test_notes_can_be_heard_and_seen(other, capsys):
     from PIL import Image
 
-    sample = ["text", "sample", "run", "--length", "80"]
+    sample = ["text", "sample", "run", "--length", "80", "--temperature", "0.3"]
     assert main([*sample, "--midi", "m.mid", "--roll", "r.png"]) == 0
     out, err = capsys.readouterr()
-    assert out.count("\n") > 20
+    assert out.count("\n") > 10
     assert err == "m.mid\nr.png\n"
     assert Path("m.mid").read_bytes().startswith(b"MThd")
     with Image.open("r.png") as roll:

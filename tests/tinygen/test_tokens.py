@@ -73,7 +73,9 @@ def test_unknown_words_are_one_token_shown_plainly_and_named_in_a_prompt():
 
 def test_notes_and_their_form():
     vocabulary = VoiceVocabulary.of(CHORALES)
-    assert vocabulary.kept == ["-", "36", "48", "55", "58", "60", "65", "70", "74", "75"]
+    assert vocabulary.kept == [
+        "S60", "S74", "S75", "A-", "A55", "A70", "T-", "T48", "T65", "B36", "B55", "B58",
+    ]  # fmt: skip
     tokens = vocabulary.encode(CHORALES)
     assert len(tokens) == 4 * 5 + 2
     assert tokens[12] == tokens[-1] == 0
@@ -81,6 +83,15 @@ def test_notes_and_their_form():
     # what is cut off in the middle of a step, at the end or before the end of a chorale, is left out
     assert vocabulary.decode(tokens[:-3]) == CHORALES[: -len("60 55 48 36\n\n")]
     assert vocabulary.decode([*tokens[:6], 0, *tokens[:4]]) == "74 70 65 58\n\n74 70 65 58\n"
+
+
+def test_a_voice_too_many_or_too_few_costs_one_step():
+    vocabulary = VoiceVocabulary.of(CHORALES)
+    soprano, alto, tenor, bass = vocabulary.encode("74 70 65 58\n")
+    step = [soprano, alto, tenor, bass]
+    assert vocabulary.decode([soprano, alto, bass, *step]) == "74 70 65 58\n"
+    assert vocabulary.decode([soprano, alto, alto, tenor, bass, *step]) == 2 * "74 70 65 58\n"
+    assert vocabulary.decode([tenor, bass, *step, soprano]) == "74 70 65 58\n"
 
 
 def test_passages_of_notes_are_whole_steps():
@@ -119,7 +130,7 @@ def test_what_is_no_chorale(text, message):
 
 
 def test_notes_that_were_never_seen():
-    with pytest.raises(ValueError, match="`--prompt` has notes that this model has never seen: 1 2; it knows - 36"):
+    with pytest.raises(ValueError, match="`--prompt` has notes that this model has never seen in these voices: A1 T2; it knows S60 S74"):
         VoiceVocabulary.of(CHORALES).encode_prompt("60 1 2 36")
 
 

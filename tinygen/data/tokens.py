@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 UNKNOWN = " <unknown>"  # token 0 of every vocabulary of words, and how it is shown
-VOICES = 4
+VOICES = "SATB"  # soprano, alto, tenor, bass
 END = "end"  # of a chorale
 
 # A word with the apostrophes inside it, or any other sign, each with the space before it; or a space or line break.
@@ -198,11 +198,14 @@ class VoiceVocabulary(Tokenizer):
     """The notes of chorales in four voices.
 
     The text has a line for each time step: four MIDI numbers from 0 to 127 with a space between them, ``-`` for a
-    rest; an empty line ends a chorale. Each of the four entries is a token, the same in all voices, so a step is four
-    tokens, from the first voice to the last; the end of a chorale is one token.
+    rest; an empty line ends a chorale. Each of the four entries is a token of its voice, soprano to bass, so a step is
+    four tokens; the end of a chorale is one token.
+
+    A token says whose note it is. With the same tokens for all voices a network has to remember whose turn it is; one
+    slip, and soprano and bass had changed places for the rest of the chorale.
 
     Args:
-        notes: the entries that occur, each once.
+        notes: the entries that occur, each once, with the voice's letter before it: ``"S74"``.
     """
 
     kind, unit = "voice", "notes"
@@ -219,8 +222,8 @@ class VoiceVocabulary(Tokenizer):
         Raises:
             ValueError: if it is not of that form.
         """
-        notes = {note for line in _steps(text, "text") for note in line}
-        return cls(sorted(notes, key=lambda note: -1 if note == "-" else int(note)))
+        found = {note for line in _steps(text, "text") for note in _named(line)}
+        return cls(sorted(found, key=lambda note: (VOICES.index(note[0]), -1 if note[1:] == "-" else int(note[1:]))))
 
     def encode(self, text: str, name: str = "text") -> np.ndarray:
         """Return the tokens: (length,) int32, four for each line and one for each empty line.
@@ -230,26 +233,28 @@ class VoiceVocabulary(Tokenizer):
         """
         tokens, unknown = [], {}
         for line in _steps(text, name):
-            for note in line or [END]:
+            for note in _named(line) or [END]:
                 unknown |= {} if note in self._numbers else {note: None}
                 tokens.append(self._numbers.get(note, 0))
         if unknown:
             raise ValueError(
-                f"`{name}` has notes that this model has never seen: {' '.join(unknown)}; "
+                f"`{name}` has notes that this model has never seen in these voices: {' '.join(unknown)}; "
                 f"it knows {' '.join(self.kept)}"
             )
         return np.array(tokens, np.int32)
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """Return the lines; a step of fewer than four notes, before an end or at the very end, is left out."""
+        """Return the lines. What makes no whole step, soprano to bass, is left out."""
         lines, step = [], []
         for number in numbers:
+            voice, note = self.names[number][0], self.names[number][1:]
             if number == 0:
                 lines.append("\n")
+            if number == 0 or voice == VOICES[0]:
                 step = []
-                continue
-            step.append(self.names[number])
-            if len(step) == VOICES:
+            if number and voice == VOICES[len(step)]:
+                step.append(note)
+            if len(step) == len(VOICES):
                 lines.append(" ".join(step) + "\n")
                 step = []
         return "".join(lines)
@@ -258,7 +263,7 @@ class VoiceVocabulary(Tokenizer):
         """Return at most ``length`` of the ``tokens`` from ``start`` or just before it on: whole steps."""
         ends = np.flatnonzero(tokens[:start] == 0)
         begin = int(ends[-1]) + 1 if len(ends) else 0  # of the chorale
-        start -= (start - begin) % VOICES
+        start -= (start - begin) % len(VOICES)
         return self.encode(self.decode(tokens[start : start + length]))
 
     @staticmethod
@@ -275,7 +280,7 @@ def _steps(text: str, name: str) -> Iterable[list[str]]:
     """Yield the four entries of each line, none for an empty one."""
     for number, line in enumerate(text.splitlines(), 1):
         entries = line.split()
-        right = len(entries) == VOICES and all(
+        right = len(entries) == len(VOICES) and all(
             entry == "-" or (entry.isascii() and entry.isdecimal() and int(entry) < 128) for entry in entries
         )
         if entries and not right:
@@ -284,6 +289,11 @@ def _steps(text: str, name: str) -> Iterable[list[str]]:
                 "127, or - for a rest, in each line, and an empty line between pieces"
             )
         yield entries
+
+
+def _named(line: list[str]) -> list[str]:
+    """The entries of a line with their voices' letters."""
+    return [voice + note for voice, note in zip(VOICES, line, strict=False)]
 
 
 KINDS = {cls.kind: cls for cls in (Vocabulary, WordVocabulary, VoiceVocabulary)}
@@ -298,6 +308,8 @@ def tokenizer_of(kind: str, kept: Any, lower_case: bool = False) -> Tokenizer:
     if kind not in KINDS:
         raise ValueError(f"`tokens` is {kind!r}; valid are {', '.join(KINDS)}")
     many = isinstance(kept, list) and all(isinstance(entry, str) for entry in kept)
+    if kind == "voice":
+        many = many and all(entry[:1] and entry[0] in VOICES for entry in kept)
     if not (isinstance(kept, str) if kind == "char" else many):
         raise ValueError(f"`vocabulary` is a {type(kept).__name__}, which does not belong to tokens of the kind {kind}")
     return VoiceVocabulary(kept) if kind == "voice" else KINDS[kind](kept, lower_case)

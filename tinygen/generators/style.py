@@ -319,8 +319,9 @@ def transfer(
     painting = Painting(settings, network, device, rows=rows)
     if init_from is not None:
         start_from(painting.work, init_from)
-    crc = 0
-    for array in (content, *styles, painting.start, *(p.detach().to("cpu").numpy() for p in network.parameters())):
+    # the arrays themselves: of those that .numpy() hands out each evaluation would take a fingerprint
+    weights, crc = [to_device(p._data, "cpu") for p in network.parameters()], 0
+    for array in (content, *styles, painting.start, *weights):
         crc = zlib.crc32(np.ascontiguousarray(array), crc)
     kept = asdict(settings) | {"init_from": None if init_from is None else str(init_from), "data_crc32": crc}
     open_run = Run.resume if resume else Run.create

@@ -391,8 +391,9 @@ def train(
             trainer.model.load_state_dict(weights)
         except (KeyError, ValueError) as error:
             raise ValueError(f"`init_from` is {str(init_from)!r}, which holds other weights: {error.args[0]}") from None
-    crc = 0
-    for array in (data.images, style, *(p.detach().to("cpu").numpy() for p in network.parameters())):
+    # the arrays themselves: of those that .numpy() hands out each step would take a fingerprint
+    weights, crc = [to_device(p._data, "cpu") for p in network.parameters()], 0
+    for array in (data.images, style, *weights):
         crc = zlib.crc32(np.ascontiguousarray(array), crc)
     kept = asdict(settings) | {"init_from": None if init_from is None else str(init_from), "data_crc32": crc}
     open_run = Run.resume if resume else Run.create

@@ -37,6 +37,7 @@ summary { cursor: pointer; color: var(--c0); margin-bottom: 6px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 4px 22px 4px 0; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: normal; color: var(--soft); }
+.wide tr > th:first-child { white-space: nowrap; }
 td.passage { min-width: 220px; overflow-wrap: anywhere; }
 td.differs { color: var(--c1); }
 
