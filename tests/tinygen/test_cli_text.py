@@ -213,7 +213,7 @@ def test_notes_can_be_heard_and_seen(other, capsys):
         ("--roll", "no/r.png"): "`--roll` is 'no/r.png', but there is no folder `no`",
         ("--midi", "m.mid", "-n", "2"): "`--count` is 2; --midi and --roll take one text",
         ("--prompt", "60 61 62"): "`--prompt`, line 1, is '60 61 62'",
-        ("--prompt", "1 2 3 4"): "`--prompt` has notes that this model has never seen: 1 2 3 4",
+        ("--prompt", "1 2 3 4"): "`--prompt` has notes that this model has never seen in these voices: S1 A2 T3 B4",
     }.items():
         assert main([*sample, *bad]) == 2
         out, err = capsys.readouterr()
