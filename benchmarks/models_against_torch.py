@@ -3,15 +3,16 @@
     TINYGEN_HOME=FOLDER python benchmarks/models_against_torch.py [--only vgg19] [--write]
 
 Needs PyTorch beside tinygen; in the cache the photographs and, of VGG19, Inception V3 and SqueezeNet, weights from
-ImageNet (the beginning will do). The other networks get random weights. PyTorch computes what the network's nodes say
-on the same arrays, in float64 and float32; the losses are those of ``tinygen dream`` and ``tinygen style``.
+ImageNet (the beginning will do). The small one has its own, the others get random ones. PyTorch computes what the
+network's nodes say on the same arrays, in float64 and float32; the losses are those of ``tinygen dream`` and
+``tinygen style``.
 
 Where a number lies within rounding of the border of a decision (ReLU, max pooling), two right programs may decide
-differently, and then their gradients differ by whole numbers, not by rounding. So the gradients in float32 are taken
+differently, and then their gradients differ by whole terms, not by rounding. So the gradients in float32 are taken
 twice: as they come, and with all decisions fixed as in the float64 run, by the same kernels. The second says how exact
 the kernels are.
 
-Set NUMBA_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1: PyTorch has one thread too, and all of it takes some minutes.
+Set NUMBA_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1: PyTorch has one thread too. 5 minutes there, and 5.4 GB.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ def test_commands_and_flags_exist(words, capsys):
 def test_the_readmes_session_works_on_a_small_text(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("corpus.txt").write_text(CORPUS)
-    session = [words for words in commands(ROOT / "README.md") if words[:1] == ["text"]]
+    # what a model of this text writes is no music: `test_cli_text.py` has one that writes some
+    session = [words for words in commands(ROOT / "README.md") if words[:1] == ["text"] and "--midi" not in words]
     kinds = [words[1] for words in session]
     assert kinds[:3] == ["train", "sample", "temperature"]
     assert any("--resume" in words for words in session)
