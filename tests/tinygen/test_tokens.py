@@ -130,7 +130,8 @@ def test_what_is_no_chorale(text, message):
 
 
 def test_notes_that_were_never_seen():
-    with pytest.raises(ValueError, match="`--prompt` has notes that this model has never seen in these voices: A1 T2; it knows S60 S74"):
+    message = "`--prompt` has notes that this model has never seen in these voices: A1 T2; it knows S60 S74"
+    with pytest.raises(ValueError, match=message):
         VoiceVocabulary.of(CHORALES).encode_prompt("60 1 2 36")
 
 
