@@ -1,6 +1,7 @@
 """Options and fixtures of all tests."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from tinygen.backend import check_device, cuda_problem, register_device
 
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where the tests of the ops run: cpu (default) or cuda")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet():
+    """The line about compiled kernels comes from a timer: it would land in whatever test runs then."""
+    os.environ["TINYGEN_QUIET"] = "1"
 
 
 @pytest.fixture(scope="session")

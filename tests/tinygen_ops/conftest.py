@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 
@@ -36,11 +34,6 @@ def normal(rng):
         return np.asarray(rng.standard_normal(shape) * scale, np.float32)
 
     return draw
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quiet():
-    os.environ["TINYGEN_QUIET"] = "1"
 
 
 def each_thread_count(function):
