@@ -41,8 +41,7 @@ FRAMEWORKS = {
     "mxnet", "paddle", "theano", "pytensor", "lasagne", "tinygrad", "autograd", "dezero", "mlx", "onnxruntime", "cntk",
     "caffe", "sklearn",
 }  # fmt: skip
-# what `tinygen bench --against torch` times; nothing else may know PyTorch
-PEERS = {"tinygen.bench.torch_peer", "tinygen.bench.torch_networks"}
+PEER = "tinygen.bench.torch_peer"  # what `tinygen bench --against torch` times; nothing else may know PyTorch
 # Imports made by importlib on first use, beside those in a __getattr__; "?" is a name that is computed.
 LAZY = {
     ("tinygen_ops.registry", "?"),  # the Numba and CUDA forms of a kernel
@@ -136,7 +135,7 @@ def problems(modules, known=PACKAGES):
         for target, line, function in imports(module, source, {**known, **modules}):
             top = target.partition(".")[0]
             where = f"{module}, line {line}: import of {target}"
-            if top in FRAMEWORKS and module not in PEERS:
+            if top in FRAMEWORKS and module != PEER:
                 found.append(f"{where}: a deep-learning framework")
             if function == "__getattr__":
                 continue  # names that are loaded when first touched
@@ -147,7 +146,7 @@ def problems(modules, known=PACKAGES):
                 not lazy
                 and function is not None
                 and top not in HEAVY
-                and not (module in PEERS and top == "torch")
+                and not (module == PEER and top == "torch")
             ):
                 found.append(f"{where}: inside {function}()")
             if top in ("tinygen", "tinygen_ops"):
@@ -252,7 +251,7 @@ def test_violations_are_found(module, source, message):
     [
         ("tinygen.nn.x", "from tinygen.ops.shape import cat\nfrom tinygen import io\nimport tinygen as tg"),
         ("tinygen.nn.x", "def f():\n    import numba\n    from PIL import Image"),
-        ("tinygen.bench.torch_peer", "import torch\ndef f():\n    import torch"),
+        (PEER, "import torch\ndef f():\n    import torch"),
         (
             "tinygen.nn.x",
             "import importlib\ndef __getattr__(name):\n    return importlib.import_module(name)",

@@ -24,7 +24,6 @@ from tinygen.data.text import load_text
 PEERS = ("torch",)
 TOLERANCE = 1e-4  # by which the two sides' evidence may differ
 OURS, TORCH = "tinygen.bench.workloads", "tinygen.bench.torch_peer"
-TORCH_NETWORKS = "tinygen.bench.torch_networks"
 MEMORY_STEPS = 300
 
 
@@ -69,9 +68,7 @@ class Session:
         return path
 
 
-def _in_turn(
-    session: Session, name: str, arrays: Path, gflop: float | None, peer: str = TORCH
-) -> dict[str, Any]:
+def _in_turn(session: Session, name: str, arrays: Path, gflop: float | None) -> dict[str, Any]:
     """Time tinygen against the best of PyTorch's forms, after both have shown that they do the same work."""
     env = environment(session.threads)
     row: dict[str, Any] = {}
@@ -81,8 +78,8 @@ def _in_turn(
         workers = {"tinygen": ours}
         sides = {"tinygen": partial(ours.slot, "tinygen", session.seconds)}
         if session.against_torch:
-            row |= _best_form(session, peer, name, arrays, evidence)
-            theirs = stack.enter_context(Worker(peer, name, arrays, env))
+            row |= _best_form(session, name, arrays, evidence)
+            theirs = stack.enter_context(Worker(TORCH, name, arrays, env))
             same_work(name, row["torch_form"], evidence, theirs.ask("evidence", form=row["torch_form"]))
             workers["torch"] = theirs
             sides["torch"] = partial(theirs.slot, row["torch_form"], session.seconds)
@@ -108,12 +105,12 @@ def _compared(session: Session, sides: dict[str, Callable[[], Slot]]) -> dict[st
     return row
 
 
-def _best_form(session: Session, peer: str, name: str, arrays: Path, evidence: list[float]) -> dict[str, Any]:
+def _best_form(session: Session, name: str, arrays: Path, evidence: list[float]) -> dict[str, Any]:
     """Time every form of PyTorch's side, in a process of its own, and name the quickest.
 
     The comparison itself is another process and another measurement, so that the winner's luck does not count.
     """
-    with Worker(peer, name, arrays, environment(session.threads)) as worker:
+    with Worker(TORCH, name, arrays, environment(session.threads)) as worker:
         forms = worker.ask("forms")
         for form in forms:
             same_work(name, form, evidence, worker.ask("evidence", form=form))
@@ -176,12 +173,12 @@ def _gan_step(session: Session, name: str) -> dict[str, Any]:
 
 def _dream_gradient(session: Session, name: str) -> dict[str, Any]:
     gflop = network_workloads.network_gflop("inception_v3", network_workloads.DREAM_SHAPE)
-    return _in_turn(session, name, session.file("dream", network_workloads.dream_arrays), gflop, TORCH_NETWORKS)
+    return _in_turn(session, name, session.file("dream", network_workloads.dream_arrays), gflop)
 
 
 def _style_gradient(session: Session, name: str) -> dict[str, Any]:
     gflop = network_workloads.network_gflop("vgg19", network_workloads.STYLE_SHAPE)
-    return _in_turn(session, name, session.file("style", network_workloads.style_arrays), gflop, TORCH_NETWORKS)
+    return _in_turn(session, name, session.file("style", network_workloads.style_arrays), gflop)
 
 
 def _text_train_reference(session: Session, name: str) -> dict[str, Any]:
