@@ -22,6 +22,7 @@ class Node:
     materialize = True  # whether a missing output gradient reaches backward as zeros, or as None
     wanted = None  # in a pass that goes to some inputs only: for each edge, whether its gradient is asked for
     hooks = None  # output number -> the hooks on its gradient (autograd.hooks)
+    cuts_off = False  # whether a gradient goes no further where the output is not above 0: the op ends with a ReLU
     segment = None  # the checkpointed function that has to run again before this node's backward can
 
     def __init__(self) -> None:
@@ -36,6 +37,21 @@ class Node:
     def needs_input_grad(self) -> list[bool]:
         """In backward: for each input, whether its gradient is wanted."""
         return [edge is not None for edge in self.edges] if self.wanted is None else self.wanted
+
+    def may_cut(self, i: int) -> bool:
+        """In backward: whether the gradient of input ``i`` may be given as 0 where that input is not above 0.
+
+        It may where the op that made the input cuts it off there anyway, and nobody else gets to see it. Who does so
+        sets ``_is_cut`` on the gradient, and saves that op a pass over memory.
+        """
+        if mode.recording:  # then the cut has to stand in the graph of the gradient
+            return False
+        kept, (target, index) = mode.running.kept, self.edges[i]
+        while type(target) is Node and target.hooks is None and not (kept and (id(target), index) in kept):
+            if target.cuts_off or not target.function.selects or target.edges is None:
+                return target.cuts_off
+            target, index = target.edges[0]
+        return False
 
     def save(self, *arrays: Any) -> None:
         """Keep arrays for backward: inputs, outputs, or others, which count as constants."""

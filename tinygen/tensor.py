@@ -24,7 +24,8 @@ class Tensor:
 
     # _node and _index: the graph's edge to the op that made this tensor; None for a leaf.
     # _hooks: those on a leaf's gradient (autograd.hooks); unset where there never was one.
-    __slots__ = ("__weakref__", "_data", "_hooks", "_index", "_node", "_requires_grad", "grad")
+    # _is_cut: on a gradient, whether it is 0 already where its tensor is not above 0 (Node.may_cut); unset elsewhere.
+    __slots__ = ("__weakref__", "_data", "_hooks", "_index", "_is_cut", "_node", "_requires_grad", "grad")
     __array_ufunc__ = None  # ndarray * Tensor goes to Tensor.__rmul__, never element by element
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tinygen_ops.arrays import array_module
-from tinygen_ops.rectify import rectify
+from tinygen_ops.rectify import rectify, rectify_gradient
 from tinygen_ops.registry import kernel
 
 __all__ = [
@@ -239,6 +239,7 @@ def conv_input_gradient(
     groups: int = 1,
     bias: Array | None = None,
     slope: float | None = None,
+    alive: Array | None = None,
 ) -> Array:
     """Carry a gradient back to the input of a convolution; by itself, the transposed convolution.
 
@@ -254,6 +255,7 @@ def conv_input_gradient(
         groups: divides C and O.
         bias: (C,), of the dtype of gy, or None.
         slope: as `conv_forward`, of the result.
+        alive: of the shape and dtype of the result, which becomes 0 where this is not above 0; None: it stays as it is.
 
     Returns:
         (N, C, *S) in the dtype of gy; float16 is summed in float32. The Numba form's lies channels last in memory.
@@ -263,7 +265,7 @@ def conv_input_gradient(
     """
     xp = array_module(gy, w)
     shape = (gy.shape[0], w.shape[1] * groups, *size)
-    places = check(shape, w.shape, stride, padding, dilation, groups, gy.shape)
+    places = check(shape, w.shape, stride, padding, dilation, groups, gy.shape, alive)
     matrix = _by_group(w, groups).swapaxes(1, 2)  # (g, C/g K, O/g)
     gx = xp.empty(shape, gy.dtype)
     for part in _parts(gx, w.shape[2:], places):
@@ -271,7 +273,8 @@ def conv_input_gradient(
         columns = columns.reshape(shape[1], *w.shape[2:], -1, *places)
         columns = xp.moveaxis(columns, len(size) + 1, 0)  # (C, *K, N, *OS) -> (N, C, *K, *OS)
         gx[part] = overlap_add(columns, size, stride, padding, dilation)
-    return _finished(gx, bias, slope)
+    gx = _finished(gx, bias, slope)
+    return gx if alive is None else rectify_gradient(gx, alive)
 
 
 @kernel(numba="tinygen_ops.convolution_numba:conv_weight_gradient", supports=_numba_can)
@@ -344,9 +347,16 @@ def _parts(x: Array, kernel: Ints, places: Ints) -> Iterator[slice]:
 
 
 def check(
-    x: Ints, w: Ints, stride: Ints, padding: Padding, dilation: Ints, groups: int, gy: Ints | None = None
+    x: Ints,
+    w: Ints,
+    stride: Ints,
+    padding: Padding,
+    dilation: Ints,
+    groups: int,
+    gy: Ints | None = None,
+    alive: Array | None = None,
 ) -> Ints:
-    """Check the shapes of x, w and gy against one another; return OS.
+    """Check the shapes of x, w and gy, and an array like x, against one another; return OS.
 
     Raises:
         ValueError: they do not fit.
@@ -359,6 +369,8 @@ def check(
     places = _out_sizes(x[2:], w[2:], stride, padding, dilation)
     if gy is not None and gy != (x[0], w[0], *places):
         raise ValueError(f"`gy` has shape {gy}; with `x` {x} and `w` {w} it must be {(x[0], w[0], *places)}")
+    if alive is not None and alive.shape != tuple(x):
+        raise ValueError(f"`alive` has shape {alive.shape}; it must be that of the result, {tuple(x)}")
     return places
 
 

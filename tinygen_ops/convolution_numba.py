@@ -17,7 +17,8 @@ from typing import NamedTuple
 from tinygen_ops import direct_numba, polyphase_numba, winograd_numba
 from tinygen_ops.convolution import check
 from tinygen_ops.direct_numba import W
-from tinygen_ops.rectify import rectify
+from tinygen_ops.layout import channels_last
+from tinygen_ops.rectify import rectify, rectify_gradient
 from tinygen_ops.registry import mode
 from tinygen_ops.winograd import POINTS
 
@@ -136,32 +137,43 @@ def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=Non
     return winograd_numba.convolve(x, weights, out, kernel, corner, size, choice.m, bias, *_limits(slope))
 
 
-def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None):
+def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None, alive=None):
     """Carry a gradient to the input; arguments as the reference."""
-    check((gy.shape[0], w.shape[1] * groups, *size), w.shape, stride, padding, dilation, groups, gy.shape)
+    check((gy.shape[0], w.shape[1] * groups, *size), w.shape, stride, padding, dilation, groups, gy.shape, alive)
     if gy.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
-        settings = (1, *size), stride, padding, dilation, groups, bias, slope
+        above = None if alive is None else alive[:, :, None]
+        settings = (1, *size), stride, padding, dilation, groups, bias, slope, above
         return conv_input_gradient(gy[:, :, None], w[:, :, None], *settings)[:, :, 0]
     samples, (channels, out, *kernel), exact = gy.shape[0], w.shape, mode() == "exact"
     phase = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
     choice = choose(samples, channels, out, tuple(kernel), stride, dilation, groups, phase, exact, back=True)
+    if choice.name in ("narrow", "columns"):
+        way = _narrow_gradient if choice.name == "narrow" else direct_numba.input_gradient_by_columns
+        gx = _rectified(way(gy, w, size, stride, padding, dilation, bias), slope)
+        return gx if alive is None else rectify_gradient(gx, alive)
+    alive = None if alive is None else channels_last(alive)
     if choice.name == "direct":
-        return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope)
-    if choice.name == "columns":
-        return _rectified(direct_numba.input_gradient_by_columns(gy, w, size, stride, padding, dilation, bias), slope)
+        return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope, alive)
     if choice.name == "polyphase":
         corner = padding[0][0], padding[1][0]
-        return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope))
-    # At stride 1 it is a convolution with the kernel read backwards and its two channel axes exchanged.
-    turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-    reach = zip(kernel, dilation, padding, size, gy.shape[2:], strict=True)
-    around = tuple(((k - 1) * d - lo, n - q + lo) for k, d, (lo, _), n, q in reach)
-    if choice.name == "narrow":
-        return _rectified(direct_numba.forward_narrow(gy, turned, around, dilation, bias), slope)
+        return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope), alive)
+    turned, ((top, _), (left, _)) = _turned(gy, w, size, padding, dilation)
     weights = winograd_numba.weights_for(turned, *choice.m)
-    corner = around[0][0], around[1][0]
-    return winograd_numba.convolve(gy, weights, out, kernel, corner, size, choice.m, bias, *_limits(slope))
+    return winograd_numba.convolve(gy, weights, out, kernel, (top, left), size, choice.m, bias, *_limits(slope), alive)
+
+
+def _turned(gy, w, size, padding, dilation):
+    """At stride 1 it is a convolution, with the kernel read backwards, its two channel axes exchanged, and a padding."""
+    reach = zip(w.shape[2:], dilation, padding, size, gy.shape[2:], strict=True)
+    around = tuple(((k - 1) * d - lo, n - q + lo) for k, d, (lo, _), n, q in reach)
+    return w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), around
+
+
+def _narrow_gradient(gy, w, size, stride, padding, dilation, bias):
+    """The gradient of the input at stride 1 for few channels."""
+    turned, around = _turned(gy, w, size, padding, dilation)
+    return direct_numba.forward_narrow(gy, turned, around, dilation, bias)
 
 
 def conv_weight_gradient(x, gy, kernel, stride, padding, dilation, groups=1):

@@ -169,7 +169,8 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
         has_bias: whether there is one.
         slope: what negative results are multiplied by, where `rectified`.
         rectified: whether they are.
-        y: output address, and steps (sample, row, pixel).
+        y: output address, steps (sample, row, pixel), and how many bytes behind each number the one lies that it is
+            cut off by: 0 where that is not above 0 (0 bytes: it is not).
         scratch: address of room for blocks of incomplete panels, and floats for each item.
     """
     samples, height_out, places, sh, sw, blocks = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
@@ -230,6 +231,15 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
                         else:
                             value = select_less(zero, value, value, factor * value)
                         store(here, j, value)
+        if whole and y[4] != 0:
+            zero = broadcast(np.float32(0))
+            for row in range(r0, r1):
+                n, p = row // height_out, row % height_out
+                to = y[0] + 4 * (n * y[1] + p * y[2] + first)
+                for q in range(places):
+                    for j in range(0, wide, W):
+                        here = to + 4 * q * pixel
+                        store(here, j, select_less(zero, load(here + y[4], j), load(here, j), zero))
         if not whole:
             for row in range(r0, r1):
                 n, p = row // height_out, row % height_out
@@ -237,6 +247,8 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
                 for q in range(places):
                     for j in range(width):
                         value = load_float(room, ((row - r0) * places + q) * wide + j)
+                        if y[4] != 0 and not load_float(to + y[4], q * y[3] + j) > 0:
+                            value = np.float32(0)
                         store_float(to, q * y[3] + j, value)
 
 
@@ -286,9 +298,12 @@ def layout(
 
 def run(
     x: Image, y: Image, taps_h: tuple[int, ...], taps_w: tuple[int, ...], sh: int, sw: int, samples: int,
-    matrix: np.ndarray, merge: bool = False, bias: np.ndarray | None = None, slope: float | None = None,
+    matrix: np.ndarray, merge: bool = False, bias: np.ndarray | None = None, slope: float | None = None, apart: int = 0,
 ) -> None:
-    """Call `correlate` with all that it needs for the weights `matrix` (groups, R, S, depth, columns)."""
+    """Call `correlate` with all that it needs for the weights `matrix` (groups, R, S, depth, columns).
+
+    `apart` is the number of bytes from a number of y to the one that it is cut off by, or 0.
+    """
     form = layout(
         taps_h, taps_w, sh, sw, x.width, x.pixel, samples, y.height, y.width, matrix.shape, merge, get_num_threads()
     )
@@ -308,7 +323,7 @@ def run(
         bias is not None,
         np.float32(slope or 0),
         slope is not None,
-        np.array([y.address, y.sample, y.row, y.pixel], np.int64),
+        np.array([y.address, y.sample, y.row, y.pixel, apart], np.int64),
         np.array([address(room), form.scratch], np.int64),
     )
 
@@ -367,6 +382,11 @@ def image(x: np.ndarray) -> Image:
     return Image(address(x), height * width * channels, width * channels, channels, height, width, x)
 
 
+def distance(x: np.ndarray, other: np.ndarray | None) -> int:
+    """Return the bytes from a number of x to its like in `other`, both contiguous and of one shape; 0 for None."""
+    return 0 if other is None else address(other) - address(x)
+
+
 def out_size(size, kernel, stride, padding, dilation) -> tuple[int, ...]:
     """Return the lengths of a convolution's result."""
     cases = zip(size, kernel, stride, padding, dilation, strict=True)
@@ -388,12 +408,12 @@ def forward(x, w, stride, padding, dilation, groups, bias=None, slope=None):
     return y.transpose(0, 3, 1, 2)
 
 
-def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, slope=None):
+def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, slope=None, alive=None):
     """(N, O, P, Q), (O, C/g, R, S) -> (N, C, H, W): a convolution of gy for each phase of the stride."""
     depth, out_per_group = w.shape[1], w.shape[0] // groups
     gs = channels_last(gy)
     gx = memory.empty((gy.shape[0], *size, depth * groups))
-    whole, source = image(gx), image(gs)
+    whole, source, apart = image(gx), image(gs), distance(gx, alive)
     phases_h = [_phase(a, w.shape[2], stride[0], padding[0][0], dilation[0]) for a in range(min(stride[0], size[0]))]
     phases_w = [_phase(b, w.shape[3], stride[1], padding[1][0], dilation[1]) for b in range(min(stride[1], size[1]))]
     for a, (taps_h, places_h) in enumerate(phases_h):
@@ -404,7 +424,7 @@ def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, sl
             matrix = part.reshape(groups, out_per_group, *part.shape[1:]).transpose(0, 3, 4, 1, 2)
             begin = whole.address + 4 * (a * whole.row + b * whole.pixel)
             to = Image(begin, whole.sample, whole.row * stride[0], whole.pixel * stride[1], rows, columns, gx)
-            run(source, to, taps_h, taps_w, 1, 1, gy.shape[0], matrix, out_per_group < MERGE, bias, slope)
+            run(source, to, taps_h, taps_w, 1, 1, gy.shape[0], matrix, out_per_group < MERGE, bias, slope, apart)
     return gx.transpose(0, 3, 1, 2)
 
 

@@ -4,6 +4,7 @@ Numba keeps compiled code on disk for functions that stand in a file, not for th
 these stand in files, and a test writes them again and compares.
 """
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -75,35 +76,71 @@ def transposed(matrix: list[list[Fraction]]) -> list[list[Fraction]]:
 
 
 def _map(name: str, matrix: list[list[Fraction]]) -> Iterator[str]:
-    """Yield the lines of one function; +1 and -1 take no multiplication, equal factors one broadcast."""
-    factors = sorted({abs(c) for row in matrix for c in row if c and abs(c) != 1})
-    names = {c: f"c{i}" for i, c in enumerate(factors)}
-    names |= {-c: f"d{i}" for i, c in enumerate(factors)}
-    used = {c for row in matrix for c in row if c in names}
+    """Yield the lines of one function; +1 and -1 take no multiplication, equal factors one broadcast.
+
+    Points of opposite sign make pairs of rows that agree but for the signs of some entries: then the sums over equal
+    and over opposite entries are made once, and added and subtracted. Or pairs of columns: then the inputs are.
+    """
+    rows = _pairs(matrix)
+    columns = {} if rows else _pairs(transposed(matrix))
+    inputs, lines = [f"x{k}" for k in range(len(matrix[0]))], []
+    matrix = [list(row) for row in matrix]
+    for i, j in columns.items():
+        lines += [f"s{i} = x{i} + x{j}", f"t{i} = x{i} - x{j}"]
+        inputs[i], inputs[j] = f"s{i}", f"t{i}"
+        for row in matrix:
+            row[i], row[j] = (row[i], Fraction(0)) if row[i] == row[j] else (Fraction(0), row[i])
+    sums = [_sum(row, inputs) for row in matrix]
+    for i, j in rows.items():
+        same = [a if a == b else Fraction(0) for a, b in zip(matrix[i], matrix[j], strict=True)]
+        opposite = [a - b for a, b in zip(matrix[i], same, strict=True)]
+        lines += [f"s{i} = {_sum(same, inputs)}", f"t{i} = {_sum(opposite, inputs)}"]
+        sums[i], sums[j] = f"s{i} + t{i}", f"s{i} - t{i}"
+    lines += [f"store(y, {i} * y_step + y_at, {text})" for i, text in enumerate(sums)]
+    body = "\n".join(lines)
     yield f"\n\ndef {name}(x, x_line, x_step, y, y_line, y_step, lines, vectors):"
-    for c in sorted(used):
-        yield f"    {names[c]} = broadcast(np.float32({_exact(c)}))"
+    for c in sorted({c for row in matrix for c in row}):
+        if f"{_name(c)} *" in body or f"({_name(c)}," in body:
+            yield f"    {_name(c)} = broadcast(np.float32({_exact(c)}))"
     yield "    for line in range(lines):"
     yield "        for j in range(0, vectors * W, W):"
     yield "            x_at, y_at = line * x_line + j, line * y_line + j"
     for k in range(len(matrix[0])):
         yield f"            x{k} = load(x, {k} * x_step + x_at)"
-    for i, row in enumerate(matrix):
-        yield f"            store(y, {i} * y_step + y_at, {_sum(row, names)})"
+    for line in lines:
+        yield f"            {line}"
 
 
-def _sum(row: list[Fraction], names: dict[Fraction, str]) -> str:
+def _pairs(rows: list[list[Fraction]]) -> dict[int, int]:
+    """Find rows that agree but for the signs of some of their entries, and not of all: first -> second."""
+    found: dict[int, int] = {}
+    for i, j in itertools.combinations(range(len(rows)), 2):
+        both = [(a, b) for a, b in zip(rows[i], rows[j], strict=True) if a or b]
+        if i in found or j in found.values() or any(abs(a) != abs(b) for a, b in both):
+            continue
+        if len({a == b for a, b in both}) == 2:
+            found[i] = j
+    return found
+
+
+def _sum(row: list[Fraction], inputs: list[str]) -> str:
     """A sum of products as an expression: the terms with factor 1 first."""
     terms = sorted(((c, k) for k, c in enumerate(row) if c), key=lambda term: (term[0] != 1, term[0] != -1, term[1]))
     text = ""
     for c, k in terms:
+        x = inputs[k]
         if not text:
-            text = f"x{k}" if c == 1 else f"{names[c]} * x{k}" if c != -1 else f"broadcast(np.float32(0)) - x{k}"
+            text = x if c == 1 else f"{_name(c)} * {x}" if c != -1 else f"broadcast(np.float32(0)) - {x}"
         elif abs(c) == 1:
-            text = f"{text} {'+' if c > 0 else '-'} x{k}"
+            text = f"{text} {'+' if c > 0 else '-'} {x}"
         else:
-            text = f"fmuladd({names[c]}, x{k}, {text})"
+            text = f"fmuladd({_name(c)}, {x}, {text})"
     return text or "broadcast(np.float32(0))"
+
+
+def _name(c: Fraction) -> str:
+    """A name for a number, such as c3_2 for 3/2 and d3_2 for -3/2."""
+    return f"{'c' if c > 0 else 'd'}{abs(c.numerator)}" + (f"_{c.denominator}" if c.denominator > 1 else "")
 
 
 def _exact(c: Fraction) -> str:

@@ -20,20 +20,19 @@ KEPT = 50_000_000  # bytes that may lie about unused; with ten times that no ste
 FITS = 2  # times the size that is wanted: larger memory is not taken for it
 ALIGNED = 64  # bytes: a line of the cache, and a vector of AVX-512
 
-_lock = threading.RLock()  # a lease may end, by the garbage collector, while this thread holds the lock
-_free: OrderedDict[int, list[np.ndarray]] = OrderedDict()  # bytes -> memory of that size, the longest unused first
+_lock = threading.RLock()  # a room may go, by the garbage collector, while this thread holds the lock
+_free: OrderedDict[int, list[tuple]] = OrderedDict()  # bytes -> memory of that size, the longest unused first
 _unused = 0  # bytes in `_free`
 
 
-class _Lease:
-    """Lends memory to one array, whose base it becomes: it lives as long as the array and its views do."""
+class _Room(np.ndarray):
+    """What an array and its views are views of: it goes when the last of them has gone, and gives its memory back.
 
-    __slots__ = ("__array_interface__", "memory")
+    NumPy lets a view of a view stand on the array behind, whose own base it would be again, and so on down, but stops
+    where the type changes: hence a class of its own, on memory that is no ndarray's.
+    """
 
-    def __init__(self, memory: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.memory = memory
-        start = -(-memory.ctypes.data // ALIGNED) * ALIGNED
-        self.__array_interface__ = {"data": (start, False), "shape": shape, "typestr": dtype.str, "version": 3}
+    __slots__ = ("memory",)
 
     def __del__(self) -> None:
         _give_back(self.memory)
@@ -46,28 +45,37 @@ def empty(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
         shape: its lengths.
         dtype: its type.
     """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
+    size = math.prod(shape) * (4 if dtype is np.float32 else np.dtype(dtype).itemsize)
     if size < SMALLEST:
         return np.empty(shape, dtype)
-    return np.asarray(_Lease(_take(-(-size // ROUND) * ROUND), shape, dtype))
+    memory = _take(-(-size // ROUND) * ROUND)
+    room = _Room(shape, dtype, memory[1], memory[2])
+    room.memory = memory
+    return room.view(np.ndarray)
 
 
-def _take(size: int) -> np.ndarray:
-    """Memory of at least so many bytes: what waits of that size, else of the next larger one that is not far off."""
+def _take(size: int) -> tuple[int, bytearray, int]:
+    """Memory of at least so many bytes: (bytes, memory, where in it to begin).
+
+    It is what waits of that size, else of the next larger one that is not far off.
+    """
     global _unused
     with _lock:
-        fitting = [found for found, waiting in _free.items() if waiting and size <= found <= FITS * size]
-        if fitting:
-            found = min(fitting)
-            _unused -= found
-            return _free[found].pop()
-    return np.empty(size + ALIGNED, np.uint8)
+        waiting = _free.get(size)
+        if not waiting:
+            fitting = [found for found, others in _free.items() if others and size < found <= FITS * size]
+            waiting = _free[min(fitting)] if fitting else None
+        if waiting:
+            memory = waiting.pop()
+            _unused -= memory[0]
+            return memory
+    memory = bytearray(size + ALIGNED)
+    return size, memory, -np.frombuffer(memory, np.uint8).ctypes.data % ALIGNED
 
 
-def _give_back(memory: np.ndarray) -> None:
+def _give_back(memory: tuple[int, bytearray, int]) -> None:
     global _unused
-    size = memory.size - ALIGNED
+    size = memory[0]
     with _lock:
         _free.setdefault(size, []).append(memory)
         _free.move_to_end(size)

@@ -23,7 +23,7 @@ import numpy as np
 
 from tinygen_ops import memory
 from tinygen_ops.compile import address
-from tinygen_ops.direct_numba import Image, image, pack, panels
+from tinygen_ops.direct_numba import Image, distance, image, pack, panels
 from tinygen_ops.layout import channels_last
 from tinygen_ops.simd import W
 from tinygen_ops.winograd_numba import Part, Target, multiply_parts, put_weights, sum_parts, weights_of
@@ -122,7 +122,7 @@ def forward(x, w, padding, size, m, bias=None, floor=-np.inf, slope=1.0):
     return y.transpose(0, 3, 1, 2)
 
 
-def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0):
+def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0, alive=None):
     """The gradient of the input at stride 2: (N, O, P, Q), (O, C, R, S) -> (N, C, H, W), channels last in memory.
 
     Args:
@@ -134,10 +134,12 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0)
         bias: (C,) or None.
         floor: as :func:`forward`, and likewise the following.
         slope: of what is negative.
+        alive: (N, H, W, C), contiguous: the result is 0 where this is not above 0; None: it stays as it is.
     """
     channels, out, *kernel = w.shape
     r, source, turned = halves(kernel), image(channels_last(gy)), w.transpose(1, 0, 2, 3)
     gx = memory.empty((gy.shape[0], *size, out))
+    apart = distance(gx, alive)
     together = {}  # phases that begin at the same place of gy share its patches
     for down, across in itertools.product(*map(phases_out, kernel, padding, size)):
         together.setdefault((-down.begin, -across.begin), []).append((down, across))
@@ -148,7 +150,7 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0)
             put_phase(turned, down, across, m, r, address(weights) + 4 * k * each, 0, channels)
             used = places_used(((down.length, across.length),), m, r)
             targets.append(Target(half(image(gx), down, across), used))
-        multiply_parts([Part(source, *corner)], targets, gy.shape, weights, out, r, m, bias, floor, slope)
+        multiply_parts([Part(source, *corner)], targets, gy.shape, weights, out, r, m, bias, floor, slope, apart)
     return gx.transpose(0, 3, 1, 2)
 
 

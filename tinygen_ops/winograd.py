@@ -20,17 +20,21 @@ __all__ = ["POINTS", "matrices"]
 
 Matrix = list[list[Fraction]]
 
-_HALF, _THIRD = Fraction(1, 2), Fraction(1, 3)
-POINTS: dict[tuple[int, int], list[Fraction | int]] = {
-    (2, 2): [0, 1],
-    (3, 2): [0, 1, -1],
-    (4, 2): [0, 1, -1, 2],
-    (5, 2): [0, 1, -1, _HALF, -2],
-    (2, 3): [0, 1, -1],
-    (4, 3): [0, 1, -1, 2, -2],
-    (2, 5): [0, 1, -1, _HALF, -2],
-    (4, 5): [0, 1, -1, 2, -2, _HALF, -_HALF],
-    (4, 7): [0, 1, -1, 2, -2, _HALF, -_HALF, 3, -_THIRD],
+def _pairs(*points: str) -> list[Fraction]:
+    """Zero, and each point with both signs."""
+    return [Fraction(0), *(sign * Fraction(p) for p in points for sign in (1, -1))]
+
+
+POINTS: dict[tuple[int, int], list[Fraction]] = {
+    (2, 2): [Fraction(0), Fraction(1)],
+    (3, 2): _pairs("1"),
+    (4, 2): [*map(Fraction, ("0", "1", "-2", "-1/2"))],
+    (5, 2): _pairs("2/3", "3/2"),
+    (2, 3): _pairs("1"),
+    (4, 3): _pairs("2/3", "3/2"),
+    (2, 5): _pairs("2/3", "3/2"),
+    (4, 5): _pairs("1", "2", "1/2"),
+    (4, 7): _pairs("2/5", "4/5", "5/4", "5/2"),
 }
 
 
@@ -42,7 +46,7 @@ def matrices(m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
     the last unit vectors, and the coefficients of the product over all points. Row i of B^T is then divided by its
     smallest entry, and row i of G multiplied by it.
     """
-    points = [Fraction(p) for p in POINTS[m, r]]
+    points = POINTS[m, r]
     n = m + r - 1
     at = [[p**j for p in points] + [Fraction(int(j == m - 1))] for j in range(m)]
     g, bt = [], []

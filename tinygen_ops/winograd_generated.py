@@ -75,9 +75,11 @@ def bt_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
+            s1 = x2
+            t1 = x1
             store(y, 0 * y_step + y_at, x2 - x0)
-            store(y, 1 * y_step + y_at, x1 + x2)
-            store(y, 2 * y_step + y_at, x2 - x1)
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
             store(y, 3 * y_step + y_at, x3 - x1)
 
 
@@ -89,9 +91,11 @@ def at_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
-            store(y, 0 * y_step + y_at, x0 + x1 + x2)
-            store(y, 1 * y_step + y_at, x1 - x2)
-            store(y, 2 * y_step + y_at, x1 + x2 + x3)
+            s1 = x1 + x2
+            t1 = x1 - x2
+            store(y, 0 * y_step + y_at, x0 + s1)
+            store(y, 1 * y_step + y_at, t1)
+            store(y, 2 * y_step + y_at, s1 + x3)
 
 
 def a_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
@@ -101,29 +105,31 @@ def a_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
+            s1 = x0 + x2
+            t1 = x1
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, x0 + x1 + x2)
-            store(y, 2 * y_step + y_at, x0 + x2 - x1)
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
             store(y, 3 * y_step + y_at, x2)
 
 
 def g_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d0 = broadcast(np.float32(-1 / 2))
-    c0 = broadcast(np.float32(1 / 2))
+    c1_2 = broadcast(np.float32(1 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
+            s1 = c1_2 * x0
+            t1 = c1_2 * x1
             store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
-            store(y, 1 * y_step + y_at, fmuladd(c0, x1, c0 * x0))
-            store(y, 2 * y_step + y_at, fmuladd(d0, x1, c0 * x0))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
             store(y, 3 * y_step + y_at, x1)
 
 
 def gt_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d0 = broadcast(np.float32(-1 / 2))
-    c0 = broadcast(np.float32(1 / 2))
+    c1_2 = broadcast(np.float32(1 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -131,14 +137,18 @@ def gt_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x2, fmuladd(c0, x1, broadcast(np.float32(0)) - x0)))
-            store(y, 1 * y_step + y_at, fmuladd(d0, x2, fmuladd(c0, x1, x3)))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            store(y, 0 * y_step + y_at, fmuladd(c1_2, s1, broadcast(np.float32(0)) - x0))
+            store(y, 1 * y_step + y_at, fmuladd(c1_2, t1, x3))
 
 
 def bt_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d1 = broadcast(np.float32(-3))
-    d0 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(2))
+    d2 = broadcast(np.float32(-2))
+    d3_2 = broadcast(np.float32(-3 / 2))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c2 = broadcast(np.float32(2))
+    c5_2 = broadcast(np.float32(5 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -147,17 +157,20 @@ def bt_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(d0, x2, fmuladd(c0, x0, x3 - x1)))
-            store(y, 1 * y_step + y_at, fmuladd(d0, x1, x3 - x2))
-            store(y, 2 * y_step + y_at, fmuladd(d1, x2, fmuladd(c0, x1, x3)))
-            store(y, 3 * y_step + y_at, x3 - x1)
-            store(y, 4 * y_step + y_at, fmuladd(d0, x3, fmuladd(c0, x1, x4 - x2)))
+            store(y, 0 * y_step + y_at, fmuladd(c3_2, x2, fmuladd(d3_2, x1, x3 - x0)))
+            store(y, 1 * y_step + y_at, fmuladd(c5_2, x2, x1 + x3))
+            store(y, 2 * y_step + y_at, fmuladd(c2, x3, broadcast(np.float32(0)) - x1 - x2))
+            store(y, 3 * y_step + y_at, fmuladd(d2, x1, x2 + x3))
+            store(y, 4 * y_step + y_at, fmuladd(c3_2, x3, fmuladd(d3_2, x2, x4 - x1)))
 
 
 def at_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c0 = broadcast(np.float32(2))
-    c1 = broadcast(np.float32(4))
-    c2 = broadcast(np.float32(8))
+    d8 = broadcast(np.float32(-8))
+    d2 = broadcast(np.float32(-2))
+    d1_2 = broadcast(np.float32(-1 / 2))
+    d1_8 = broadcast(np.float32(-1 / 8))
+    c1_4 = broadcast(np.float32(1 / 4))
+    c4 = broadcast(np.float32(4))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -167,15 +180,18 @@ def at_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             store(y, 0 * y_step + y_at, x0 + x1 + x2 + x3)
-            store(y, 1 * y_step + y_at, fmuladd(c0, x3, x1 - x2))
-            store(y, 2 * y_step + y_at, fmuladd(c1, x3, x1 + x2))
-            store(y, 3 * y_step + y_at, fmuladd(c2, x3, x1 + x4 - x2))
+            store(y, 1 * y_step + y_at, fmuladd(d1_2, x3, fmuladd(d2, x2, x1)))
+            store(y, 2 * y_step + y_at, fmuladd(c1_4, x3, fmuladd(c4, x2, x1)))
+            store(y, 3 * y_step + y_at, fmuladd(d1_8, x3, fmuladd(d8, x2, x1 + x4)))
 
 
 def a_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c0 = broadcast(np.float32(2))
-    c1 = broadcast(np.float32(4))
-    c2 = broadcast(np.float32(8))
+    d8 = broadcast(np.float32(-8))
+    d2 = broadcast(np.float32(-2))
+    d1_2 = broadcast(np.float32(-1 / 2))
+    d1_8 = broadcast(np.float32(-1 / 8))
+    c1_4 = broadcast(np.float32(1 / 4))
+    c4 = broadcast(np.float32(4))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -185,35 +201,35 @@ def a_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             store(y, 0 * y_step + y_at, x0)
             store(y, 1 * y_step + y_at, x0 + x1 + x2 + x3)
-            store(y, 2 * y_step + y_at, x0 + x2 - x1 - x3)
-            store(y, 3 * y_step + y_at, fmuladd(c2, x3, fmuladd(c1, x2, fmuladd(c0, x1, x0))))
+            store(y, 2 * y_step + y_at, fmuladd(d8, x3, fmuladd(c4, x2, fmuladd(d2, x1, x0))))
+            store(y, 3 * y_step + y_at, fmuladd(d1_8, x3, fmuladd(c1_4, x2, fmuladd(d1_2, x1, x0))))
             store(y, 4 * y_step + y_at, x3)
 
 
 def g_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-1 / 2))
-    d0 = broadcast(np.float32(-1 / 6))
-    c0 = broadcast(np.float32(1 / 6))
-    c1 = broadcast(np.float32(1 / 3))
-    c2 = broadcast(np.float32(1 / 2))
+    d4_9 = broadcast(np.float32(-4 / 9))
+    d1_18 = broadcast(np.float32(-1 / 18))
+    c1_9 = broadcast(np.float32(1 / 9))
+    c2_9 = broadcast(np.float32(2 / 9))
+    c8_9 = broadcast(np.float32(8 / 9))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
-            store(y, 0 * y_step + y_at, c2 * x0)
-            store(y, 1 * y_step + y_at, fmuladd(d2, x1, d2 * x0))
-            store(y, 2 * y_step + y_at, fmuladd(c0, x1, d0 * x0))
-            store(y, 3 * y_step + y_at, fmuladd(c1, x1, c0 * x0))
+            store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
+            store(y, 1 * y_step + y_at, fmuladd(c2_9, x1, c2_9 * x0))
+            store(y, 2 * y_step + y_at, fmuladd(c1_9, x1, d1_18 * x0))
+            store(y, 3 * y_step + y_at, fmuladd(d4_9, x1, c8_9 * x0))
             store(y, 4 * y_step + y_at, x1)
 
 
 def gt_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-1 / 2))
-    d0 = broadcast(np.float32(-1 / 6))
-    c0 = broadcast(np.float32(1 / 6))
-    c1 = broadcast(np.float32(1 / 3))
-    c2 = broadcast(np.float32(1 / 2))
+    d4_9 = broadcast(np.float32(-4 / 9))
+    d1_18 = broadcast(np.float32(-1 / 18))
+    c1_9 = broadcast(np.float32(1 / 9))
+    c2_9 = broadcast(np.float32(2 / 9))
+    c8_9 = broadcast(np.float32(8 / 9))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -222,17 +238,18 @@ def gt_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x3, fmuladd(d0, x2, fmuladd(d2, x1, c2 * x0))))
-            store(y, 1 * y_step + y_at, fmuladd(c1, x3, fmuladd(c0, x2, fmuladd(d2, x1, x4))))
+            store(y, 0 * y_step + y_at, fmuladd(c8_9, x3, fmuladd(d1_18, x2, fmuladd(c2_9, x1, broadcast(np.float32(0)) - x0))))
+            store(y, 1 * y_step + y_at, fmuladd(d4_9, x3, fmuladd(c1_9, x2, fmuladd(c2_9, x1, x4))))
 
 
 def bt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-5))
-    d1 = broadcast(np.float32(-2))
-    d0 = broadcast(np.float32(-3 / 2))
-    c0 = broadcast(np.float32(3 / 2))
-    c1 = broadcast(np.float32(2))
-    c2 = broadcast(np.float32(5))
+    d27_8 = broadcast(np.float32(-27 / 8))
+    d97_36 = broadcast(np.float32(-97 / 36))
+    d9_4 = broadcast(np.float32(-9 / 4))
+    d3_2 = broadcast(np.float32(-3 / 2))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -242,23 +259,27 @@ def bt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x3, fmuladd(d1, x2, fmuladd(d0, x1, x0 + x4))))
-            store(y, 1 * y_step + y_at, fmuladd(c1, x4, fmuladd(c2, x3, fmuladd(d1, x1, x2))))
-            store(y, 2 * y_step + y_at, fmuladd(c1, x4, fmuladd(d2, x2, fmuladd(c1, x1, x3))))
-            store(y, 3 * y_step + y_at, fmuladd(c1, x3, fmuladd(d1, x1, x4 - x2)))
-            store(y, 4 * y_step + y_at, fmuladd(c1, x4, fmuladd(d1, x2, x1 - x3)))
-            store(y, 5 * y_step + y_at, fmuladd(c0, x4, fmuladd(d1, x3, fmuladd(d0, x2, x1 + x5))))
+            s1 = fmuladd(c3_2, x4, d27_8 * x2)
+            t1 = fmuladd(d9_4, x1, x3)
+            s3 = fmuladd(c9_4, x4, broadcast(np.float32(0)) - x2)
+            t3 = fmuladd(c27_8, x3, d3_2 * x1)
+            store(y, 0 * y_step + y_at, fmuladd(d97_36, x2, x0 + x4))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, fmuladd(d97_36, x3, x1 + x5))
 
 
 def at_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d6 = broadcast(np.float32(-8))
-    d4 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(1 / 16))
-    c1 = broadcast(np.float32(1 / 8))
-    c2 = broadcast(np.float32(1 / 4))
-    c3 = broadcast(np.float32(1 / 2))
-    c5 = broadcast(np.float32(4))
-    c7 = broadcast(np.float32(16))
+    c16_81 = broadcast(np.float32(16 / 81))
+    c8_27 = broadcast(np.float32(8 / 27))
+    c4_9 = broadcast(np.float32(4 / 9))
+    c2_3 = broadcast(np.float32(2 / 3))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c27_8 = broadcast(np.float32(27 / 8))
+    c81_16 = broadcast(np.float32(81 / 16))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -268,22 +289,26 @@ def at_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, x0 + x1 + x2 + x3 + x4)
-            store(y, 1 * y_step + y_at, fmuladd(d4, x4, fmuladd(c3, x3, x1 - x2)))
-            store(y, 2 * y_step + y_at, fmuladd(c5, x4, fmuladd(c2, x3, x1 + x2)))
-            store(y, 3 * y_step + y_at, fmuladd(d6, x4, fmuladd(c1, x3, x1 - x2)))
-            store(y, 4 * y_step + y_at, fmuladd(c7, x4, fmuladd(c0, x3, x1 + x2 + x5)))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            store(y, 0 * y_step + y_at, x0 + s1 + s3)
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, c2_3 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c9_4, s3, c4_9 * s1))
+            store(y, 3 * y_step + y_at, fmuladd(c27_8, t3, c8_27 * t1))
+            store(y, 4 * y_step + y_at, fmuladd(c81_16, s3, fmuladd(c16_81, s1, x5)))
 
 
 def a_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d6 = broadcast(np.float32(-8))
-    d4 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(1 / 16))
-    c1 = broadcast(np.float32(1 / 8))
-    c2 = broadcast(np.float32(1 / 4))
-    c3 = broadcast(np.float32(1 / 2))
-    c5 = broadcast(np.float32(4))
-    c7 = broadcast(np.float32(16))
+    c16_81 = broadcast(np.float32(16 / 81))
+    c8_27 = broadcast(np.float32(8 / 27))
+    c4_9 = broadcast(np.float32(4 / 9))
+    c2_3 = broadcast(np.float32(2 / 3))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c27_8 = broadcast(np.float32(27 / 8))
+    c81_16 = broadcast(np.float32(81 / 16))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -292,41 +317,45 @@ def a_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
+            s1 = fmuladd(c16_81, x4, fmuladd(c4_9, x2, x0))
+            t1 = fmuladd(c8_27, x3, c2_3 * x1)
+            s3 = fmuladd(c81_16, x4, fmuladd(c9_4, x2, x0))
+            t3 = fmuladd(c27_8, x3, c3_2 * x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, x0 + x1 + x2 + x3 + x4)
-            store(y, 2 * y_step + y_at, x0 + x2 + x4 - x1 - x3)
-            store(y, 3 * y_step + y_at, fmuladd(c0, x4, fmuladd(c1, x3, fmuladd(c2, x2, fmuladd(c3, x1, x0)))))
-            store(y, 4 * y_step + y_at, fmuladd(c7, x4, fmuladd(d6, x3, fmuladd(c5, x2, fmuladd(d4, x1, x0)))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
             store(y, 5 * y_step + y_at, x4)
 
 
 def g_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d4 = broadcast(np.float32(-16 / 15))
-    d3 = broadcast(np.float32(-8 / 15))
-    d2 = broadcast(np.float32(-1 / 6))
-    d1 = broadcast(np.float32(-1 / 15))
-    c0 = broadcast(np.float32(1 / 30))
-    c2 = broadcast(np.float32(1 / 6))
+    d27_65 = broadcast(np.float32(-27 / 65))
+    d18_65 = broadcast(np.float32(-18 / 65))
+    c32_585 = broadcast(np.float32(32 / 585))
+    c16_195 = broadcast(np.float32(16 / 195))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
+            s1 = d27_65 * x0
+            t1 = d18_65 * x1
+            s3 = c32_585 * x0
+            t3 = c16_195 * x1
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, fmuladd(c2, x1, c2 * x0))
-            store(y, 2 * y_step + y_at, fmuladd(c2, x1, d2 * x0))
-            store(y, 3 * y_step + y_at, fmuladd(d3, x1, d4 * x0))
-            store(y, 4 * y_step + y_at, fmuladd(d1, x1, c0 * x0))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
             store(y, 5 * y_step + y_at, x1)
 
 
 def gt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d4 = broadcast(np.float32(-16 / 15))
-    d3 = broadcast(np.float32(-8 / 15))
-    d2 = broadcast(np.float32(-1 / 6))
-    d1 = broadcast(np.float32(-1 / 15))
-    c0 = broadcast(np.float32(1 / 30))
-    c2 = broadcast(np.float32(1 / 6))
+    d27_65 = broadcast(np.float32(-27 / 65))
+    d18_65 = broadcast(np.float32(-18 / 65))
+    c32_585 = broadcast(np.float32(32 / 585))
+    c16_195 = broadcast(np.float32(16 / 195))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -336,8 +365,12 @@ def gt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x4, fmuladd(d4, x3, fmuladd(d2, x2, fmuladd(c2, x1, x0)))))
-            store(y, 1 * y_step + y_at, fmuladd(d1, x4, fmuladd(d3, x3, fmuladd(c2, x2, fmuladd(c2, x1, x5)))))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            store(y, 0 * y_step + y_at, fmuladd(c32_585, s3, fmuladd(d27_65, s1, x0)))
+            store(y, 1 * y_step + y_at, fmuladd(c16_195, t3, fmuladd(d18_65, t1, x5)))
 
 
 def bt_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
@@ -348,9 +381,11 @@ def bt_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
+            s1 = x2
+            t1 = x1
             store(y, 0 * y_step + y_at, x2 - x0)
-            store(y, 1 * y_step + y_at, x1 + x2)
-            store(y, 2 * y_step + y_at, x2 - x1)
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
             store(y, 3 * y_step + y_at, x3 - x1)
 
 
@@ -362,8 +397,10 @@ def at_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
-            store(y, 0 * y_step + y_at, x0 + x1 + x2)
-            store(y, 1 * y_step + y_at, x1 + x3 - x2)
+            s1 = x1 + x2
+            t1 = x1 - x2
+            store(y, 0 * y_step + y_at, x0 + s1)
+            store(y, 1 * y_step + y_at, t1 + x3)
 
 
 def a_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
@@ -372,30 +409,32 @@ def a_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
+            s1 = x0
+            t1 = x1
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, x0 + x1)
-            store(y, 2 * y_step + y_at, x0 - x1)
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
             store(y, 3 * y_step + y_at, x1)
 
 
 def g_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d0 = broadcast(np.float32(-1 / 2))
-    c0 = broadcast(np.float32(1 / 2))
+    c1_2 = broadcast(np.float32(1 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
+            s1 = fmuladd(c1_2, x2, c1_2 * x0)
+            t1 = c1_2 * x1
             store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
-            store(y, 1 * y_step + y_at, fmuladd(c0, x2, fmuladd(c0, x1, c0 * x0)))
-            store(y, 2 * y_step + y_at, fmuladd(c0, x2, fmuladd(d0, x1, c0 * x0)))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
             store(y, 3 * y_step + y_at, x2)
 
 
 def gt_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d0 = broadcast(np.float32(-1 / 2))
-    c0 = broadcast(np.float32(1 / 2))
+    c1_2 = broadcast(np.float32(1 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -403,17 +442,21 @@ def gt_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x2, fmuladd(c0, x1, broadcast(np.float32(0)) - x0)))
-            store(y, 1 * y_step + y_at, fmuladd(d0, x2, c0 * x1))
-            store(y, 2 * y_step + y_at, fmuladd(c0, x2, fmuladd(c0, x1, x3)))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            store(y, 0 * y_step + y_at, fmuladd(c1_2, s1, broadcast(np.float32(0)) - x0))
+            store(y, 1 * y_step + y_at, c1_2 * t1)
+            store(y, 2 * y_step + y_at, fmuladd(c1_2, s1, x3))
 
 
 def bt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-5))
-    d1 = broadcast(np.float32(-4))
-    d0 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(2))
-    c1 = broadcast(np.float32(4))
+    d27_8 = broadcast(np.float32(-27 / 8))
+    d97_36 = broadcast(np.float32(-97 / 36))
+    d9_4 = broadcast(np.float32(-9 / 4))
+    d3_2 = broadcast(np.float32(-3 / 2))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -423,20 +466,25 @@ def bt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(d2, x2, fmuladd(c1, x0, x4)))
-            store(y, 1 * y_step + y_at, fmuladd(d1, x2, fmuladd(d1, x1, x3 + x4)))
-            store(y, 2 * y_step + y_at, fmuladd(d1, x2, fmuladd(c1, x1, x4 - x3)))
-            store(y, 3 * y_step + y_at, fmuladd(c0, x3, fmuladd(d0, x1, x4 - x2)))
-            store(y, 4 * y_step + y_at, fmuladd(d0, x3, fmuladd(c0, x1, x4 - x2)))
-            store(y, 5 * y_step + y_at, fmuladd(d2, x3, fmuladd(c1, x1, x5)))
+            s1 = fmuladd(c3_2, x4, d27_8 * x2)
+            t1 = fmuladd(d9_4, x1, x3)
+            s3 = fmuladd(c9_4, x4, broadcast(np.float32(0)) - x2)
+            t3 = fmuladd(c27_8, x3, d3_2 * x1)
+            store(y, 0 * y_step + y_at, fmuladd(d97_36, x2, x0 + x4))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, fmuladd(d97_36, x3, x1 + x5))
 
 
 def at_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-8))
-    d0 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(2))
-    c1 = broadcast(np.float32(4))
-    c2 = broadcast(np.float32(8))
+    c8_27 = broadcast(np.float32(8 / 27))
+    c4_9 = broadcast(np.float32(4 / 9))
+    c2_3 = broadcast(np.float32(2 / 3))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -446,18 +494,23 @@ def at_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, x0 + x1 + x2 + x3 + x4)
-            store(y, 1 * y_step + y_at, fmuladd(d0, x4, fmuladd(c0, x3, x1 - x2)))
-            store(y, 2 * y_step + y_at, fmuladd(c1, x4, fmuladd(c1, x3, x1 + x2)))
-            store(y, 3 * y_step + y_at, fmuladd(d2, x4, fmuladd(c2, x3, x1 + x5 - x2)))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            store(y, 0 * y_step + y_at, x0 + s1 + s3)
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, c2_3 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c9_4, s3, c4_9 * s1))
+            store(y, 3 * y_step + y_at, fmuladd(c27_8, t3, fmuladd(c8_27, t1, x5)))
 
 
 def a_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-8))
-    d0 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(2))
-    c1 = broadcast(np.float32(4))
-    c2 = broadcast(np.float32(8))
+    c8_27 = broadcast(np.float32(8 / 27))
+    c4_9 = broadcast(np.float32(4 / 9))
+    c2_3 = broadcast(np.float32(2 / 3))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -465,42 +518,50 @@ def a_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
+            s1 = fmuladd(c4_9, x2, x0)
+            t1 = fmuladd(c8_27, x3, c2_3 * x1)
+            s3 = fmuladd(c9_4, x2, x0)
+            t3 = fmuladd(c27_8, x3, c3_2 * x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, x0 + x1 + x2 + x3)
-            store(y, 2 * y_step + y_at, x0 + x2 - x1 - x3)
-            store(y, 3 * y_step + y_at, fmuladd(c2, x3, fmuladd(c1, x2, fmuladd(c0, x1, x0))))
-            store(y, 4 * y_step + y_at, fmuladd(d2, x3, fmuladd(c1, x2, fmuladd(d0, x1, x0))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
             store(y, 5 * y_step + y_at, x3)
 
 
 def g_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-1 / 6))
-    d1 = broadcast(np.float32(-1 / 12))
-    c0 = broadcast(np.float32(1 / 24))
-    c1 = broadcast(np.float32(1 / 12))
-    c2 = broadcast(np.float32(1 / 6))
-    c3 = broadcast(np.float32(1 / 4))
+    d27_65 = broadcast(np.float32(-27 / 65))
+    d18_65 = broadcast(np.float32(-18 / 65))
+    d12_65 = broadcast(np.float32(-12 / 65))
+    c32_585 = broadcast(np.float32(32 / 585))
+    c16_195 = broadcast(np.float32(16 / 195))
+    c8_65 = broadcast(np.float32(8 / 65))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
-            store(y, 0 * y_step + y_at, c3 * x0)
-            store(y, 1 * y_step + y_at, fmuladd(d2, x2, fmuladd(d2, x1, d2 * x0)))
-            store(y, 2 * y_step + y_at, fmuladd(d2, x2, fmuladd(c2, x1, d2 * x0)))
-            store(y, 3 * y_step + y_at, fmuladd(c2, x2, fmuladd(c1, x1, c0 * x0)))
-            store(y, 4 * y_step + y_at, fmuladd(c2, x2, fmuladd(d1, x1, c0 * x0)))
+            s1 = fmuladd(d12_65, x2, d27_65 * x0)
+            t1 = d18_65 * x1
+            s3 = fmuladd(c8_65, x2, c32_585 * x0)
+            t3 = c16_195 * x1
+            store(y, 0 * y_step + y_at, x0)
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
             store(y, 5 * y_step + y_at, x2)
 
 
 def gt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-1 / 6))
-    d1 = broadcast(np.float32(-1 / 12))
-    c0 = broadcast(np.float32(1 / 24))
-    c1 = broadcast(np.float32(1 / 12))
-    c2 = broadcast(np.float32(1 / 6))
-    c3 = broadcast(np.float32(1 / 4))
+    d27_65 = broadcast(np.float32(-27 / 65))
+    d18_65 = broadcast(np.float32(-18 / 65))
+    d12_65 = broadcast(np.float32(-12 / 65))
+    c32_585 = broadcast(np.float32(32 / 585))
+    c16_195 = broadcast(np.float32(16 / 195))
+    c8_65 = broadcast(np.float32(8 / 65))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -510,18 +571,23 @@ def gt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x4, fmuladd(c0, x3, fmuladd(d2, x2, fmuladd(d2, x1, c3 * x0)))))
-            store(y, 1 * y_step + y_at, fmuladd(d1, x4, fmuladd(c1, x3, fmuladd(c2, x2, d2 * x1))))
-            store(y, 2 * y_step + y_at, fmuladd(c2, x4, fmuladd(c2, x3, fmuladd(d2, x2, fmuladd(d2, x1, x5)))))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            store(y, 0 * y_step + y_at, fmuladd(c32_585, s3, fmuladd(d27_65, s1, x0)))
+            store(y, 1 * y_step + y_at, fmuladd(c16_195, t3, d18_65 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c8_65, s3, fmuladd(d12_65, s1, x5)))
 
 
 def bt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2 = broadcast(np.float32(-5))
-    d1 = broadcast(np.float32(-2))
-    d0 = broadcast(np.float32(-3 / 2))
-    c0 = broadcast(np.float32(3 / 2))
-    c1 = broadcast(np.float32(2))
-    c2 = broadcast(np.float32(5))
+    d27_8 = broadcast(np.float32(-27 / 8))
+    d97_36 = broadcast(np.float32(-97 / 36))
+    d9_4 = broadcast(np.float32(-9 / 4))
+    d3_2 = broadcast(np.float32(-3 / 2))
+    c3_2 = broadcast(np.float32(3 / 2))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -531,17 +597,21 @@ def bt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x3, fmuladd(d1, x2, fmuladd(d0, x1, x0 + x4))))
-            store(y, 1 * y_step + y_at, fmuladd(c1, x4, fmuladd(c2, x3, fmuladd(d1, x1, x2))))
-            store(y, 2 * y_step + y_at, fmuladd(c1, x4, fmuladd(d2, x2, fmuladd(c1, x1, x3))))
-            store(y, 3 * y_step + y_at, fmuladd(c1, x3, fmuladd(d1, x1, x4 - x2)))
-            store(y, 4 * y_step + y_at, fmuladd(c1, x4, fmuladd(d1, x2, x1 - x3)))
-            store(y, 5 * y_step + y_at, fmuladd(c0, x4, fmuladd(d1, x3, fmuladd(d0, x2, x1 + x5))))
+            s1 = fmuladd(c3_2, x4, d27_8 * x2)
+            t1 = fmuladd(d9_4, x1, x3)
+            s3 = fmuladd(c9_4, x4, broadcast(np.float32(0)) - x2)
+            t3 = fmuladd(c27_8, x3, d3_2 * x1)
+            store(y, 0 * y_step + y_at, fmuladd(d97_36, x2, x0 + x4))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, fmuladd(d97_36, x3, x1 + x5))
 
 
 def at_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d1 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(1 / 2))
+    c2_3 = broadcast(np.float32(2 / 3))
+    c3_2 = broadcast(np.float32(3 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -551,37 +621,45 @@ def at_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, x0 + x1 + x2 + x3 + x4)
-            store(y, 1 * y_step + y_at, fmuladd(d1, x4, fmuladd(c0, x3, x1 + x5 - x2)))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            store(y, 0 * y_step + y_at, x0 + s1 + s3)
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, fmuladd(c2_3, t1, x5)))
 
 
 def a_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d1 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(1 / 2))
+    c2_3 = broadcast(np.float32(2 / 3))
+    c3_2 = broadcast(np.float32(3 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
+            s1 = x0
+            t1 = c2_3 * x1
+            s3 = x0
+            t3 = c3_2 * x1
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, x0 + x1)
-            store(y, 2 * y_step + y_at, x0 - x1)
-            store(y, 3 * y_step + y_at, fmuladd(c0, x1, x0))
-            store(y, 4 * y_step + y_at, fmuladd(d1, x1, x0))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
             store(y, 5 * y_step + y_at, x1)
 
 
 def g_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d6 = broadcast(np.float32(-16 / 15))
-    d5 = broadcast(np.float32(-8 / 15))
-    d4 = broadcast(np.float32(-4 / 15))
-    d3 = broadcast(np.float32(-1 / 6))
-    d2 = broadcast(np.float32(-2 / 15))
-    d1 = broadcast(np.float32(-1 / 15))
-    c0 = broadcast(np.float32(1 / 30))
-    c2 = broadcast(np.float32(2 / 15))
-    c3 = broadcast(np.float32(1 / 6))
-    c5 = broadcast(np.float32(8 / 15))
+    d27_65 = broadcast(np.float32(-27 / 65))
+    d18_65 = broadcast(np.float32(-18 / 65))
+    d12_65 = broadcast(np.float32(-12 / 65))
+    d8_65 = broadcast(np.float32(-8 / 65))
+    d16_195 = broadcast(np.float32(-16 / 195))
+    c32_585 = broadcast(np.float32(32 / 585))
+    c16_195 = broadcast(np.float32(16 / 195))
+    c8_65 = broadcast(np.float32(8 / 65))
+    c12_65 = broadcast(np.float32(12 / 65))
+    c18_65 = broadcast(np.float32(18 / 65))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -590,25 +668,29 @@ def g_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
+            s1 = fmuladd(d16_195, x4, fmuladd(d12_65, x2, d27_65 * x0))
+            t1 = fmuladd(d8_65, x3, d18_65 * x1)
+            s3 = fmuladd(c18_65, x4, fmuladd(c8_65, x2, c32_585 * x0))
+            t3 = fmuladd(c12_65, x3, c16_195 * x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, fmuladd(c3, x4, fmuladd(c3, x3, fmuladd(c3, x2, fmuladd(c3, x1, c3 * x0)))))
-            store(y, 2 * y_step + y_at, fmuladd(d3, x4, fmuladd(c3, x3, fmuladd(d3, x2, fmuladd(c3, x1, d3 * x0)))))
-            store(y, 3 * y_step + y_at, fmuladd(d1, x4, fmuladd(d2, x3, fmuladd(d4, x2, fmuladd(d5, x1, d6 * x0)))))
-            store(y, 4 * y_step + y_at, fmuladd(c5, x4, fmuladd(d4, x3, fmuladd(c2, x2, fmuladd(d1, x1, c0 * x0)))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
             store(y, 5 * y_step + y_at, x4)
 
 
 def gt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d6 = broadcast(np.float32(-16 / 15))
-    d5 = broadcast(np.float32(-8 / 15))
-    d4 = broadcast(np.float32(-4 / 15))
-    d3 = broadcast(np.float32(-1 / 6))
-    d2 = broadcast(np.float32(-2 / 15))
-    d1 = broadcast(np.float32(-1 / 15))
-    c0 = broadcast(np.float32(1 / 30))
-    c2 = broadcast(np.float32(2 / 15))
-    c3 = broadcast(np.float32(1 / 6))
-    c5 = broadcast(np.float32(8 / 15))
+    d27_65 = broadcast(np.float32(-27 / 65))
+    d18_65 = broadcast(np.float32(-18 / 65))
+    d12_65 = broadcast(np.float32(-12 / 65))
+    d8_65 = broadcast(np.float32(-8 / 65))
+    d16_195 = broadcast(np.float32(-16 / 195))
+    c32_585 = broadcast(np.float32(32 / 585))
+    c16_195 = broadcast(np.float32(16 / 195))
+    c8_65 = broadcast(np.float32(8 / 65))
+    c12_65 = broadcast(np.float32(12 / 65))
+    c18_65 = broadcast(np.float32(18 / 65))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -618,28 +700,26 @@ def gt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c0, x4, fmuladd(d6, x3, fmuladd(d3, x2, fmuladd(c3, x1, x0)))))
-            store(y, 1 * y_step + y_at, fmuladd(d1, x4, fmuladd(d5, x3, fmuladd(c3, x2, c3 * x1))))
-            store(y, 2 * y_step + y_at, fmuladd(c2, x4, fmuladd(d4, x3, fmuladd(d3, x2, c3 * x1))))
-            store(y, 3 * y_step + y_at, fmuladd(d4, x4, fmuladd(d2, x3, fmuladd(c3, x2, c3 * x1))))
-            store(y, 4 * y_step + y_at, fmuladd(c5, x4, fmuladd(d1, x3, fmuladd(d3, x2, fmuladd(c3, x1, x5)))))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            store(y, 0 * y_step + y_at, fmuladd(c32_585, s3, fmuladd(d27_65, s1, x0)))
+            store(y, 1 * y_step + y_at, fmuladd(c16_195, t3, d18_65 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c8_65, s3, d12_65 * s1))
+            store(y, 3 * y_step + y_at, fmuladd(c12_65, t3, d8_65 * t1))
+            store(y, 4 * y_step + y_at, fmuladd(c18_65, s3, fmuladd(d16_195, s1, x5)))
 
 
 def bt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d6 = broadcast(np.float32(-10))
-    d5 = broadcast(np.float32(-8))
-    d4 = broadcast(np.float32(-21 / 4))
-    d3 = broadcast(np.float32(-5))
-    d2 = broadcast(np.float32(-17 / 4))
-    d1 = broadcast(np.float32(-4))
-    d0 = broadcast(np.float32(-2))
-    c0 = broadcast(np.float32(2))
-    c1 = broadcast(np.float32(4))
-    c2 = broadcast(np.float32(17 / 4))
-    c3 = broadcast(np.float32(5))
-    c4 = broadcast(np.float32(21 / 4))
-    c5 = broadcast(np.float32(8))
-    c6 = broadcast(np.float32(10))
+    d10 = broadcast(np.float32(-10))
+    d21_4 = broadcast(np.float32(-21 / 4))
+    d5 = broadcast(np.float32(-5))
+    d17_4 = broadcast(np.float32(-17 / 4))
+    c2 = broadcast(np.float32(2))
+    c4 = broadcast(np.float32(4))
+    c21_4 = broadcast(np.float32(21 / 4))
+    c8 = broadcast(np.float32(8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -651,27 +731,29 @@ def bt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x5 = load(x, 5 * x_step + x_at)
             x6 = load(x, 6 * x_step + x_at)
             x7 = load(x, 7 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(d4, x4, fmuladd(c4, x2, x6 - x0)))
-            store(y, 1 * y_step + y_at, fmuladd(d2, x4, fmuladd(d2, x3, x1 + x2 + x5 + x6)))
-            store(y, 2 * y_step + y_at, fmuladd(d2, x4, fmuladd(c2, x3, x2 + x6 - x1 - x5)))
-            store(y, 3 * y_step + y_at, fmuladd(c1, x6, fmuladd(c5, x5, fmuladd(d3, x4, fmuladd(d6, x3, fmuladd(c0, x1, x2))))))
-            store(y, 4 * y_step + y_at, fmuladd(c1, x6, fmuladd(d5, x5, fmuladd(d3, x4, fmuladd(c6, x3, fmuladd(d0, x1, x2))))))
-            store(y, 5 * y_step + y_at, fmuladd(c0, x6, fmuladd(d6, x4, fmuladd(d3, x3, fmuladd(c5, x2, fmuladd(c1, x1, x5))))))
-            store(y, 6 * y_step + y_at, fmuladd(c0, x6, fmuladd(d6, x4, fmuladd(c3, x3, fmuladd(c5, x2, fmuladd(d1, x1, broadcast(np.float32(0)) - x5))))))
-            store(y, 7 * y_step + y_at, fmuladd(d4, x5, fmuladd(c4, x3, x7 - x1)))
+            s1 = fmuladd(d17_4, x4, x2 + x6)
+            t1 = fmuladd(d17_4, x3, x1 + x5)
+            s3 = fmuladd(c4, x6, fmuladd(d5, x4, x2))
+            t3 = fmuladd(c8, x5, fmuladd(d10, x3, c2 * x1))
+            s5 = fmuladd(c2, x6, fmuladd(d10, x4, c8 * x2))
+            t5 = fmuladd(d5, x3, fmuladd(c4, x1, x5))
+            store(y, 0 * y_step + y_at, fmuladd(d21_4, x4, fmuladd(c21_4, x2, x6 - x0)))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, s5 + t5)
+            store(y, 6 * y_step + y_at, s5 - t5)
+            store(y, 7 * y_step + y_at, fmuladd(d21_4, x5, fmuladd(c21_4, x3, x7 - x1)))
 
 
 def at_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d5 = broadcast(np.float32(-8))
-    d3 = broadcast(np.float32(-2))
-    d2 = broadcast(np.float32(-1 / 2))
-    d0 = broadcast(np.float32(-1 / 8))
-    c0 = broadcast(np.float32(1 / 8))
-    c1 = broadcast(np.float32(1 / 4))
-    c2 = broadcast(np.float32(1 / 2))
-    c3 = broadcast(np.float32(2))
+    c1_8 = broadcast(np.float32(1 / 8))
+    c1_4 = broadcast(np.float32(1 / 4))
+    c1_2 = broadcast(np.float32(1 / 2))
+    c2 = broadcast(np.float32(2))
     c4 = broadcast(np.float32(4))
-    c5 = broadcast(np.float32(8))
+    c8 = broadcast(np.float32(8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -683,23 +765,25 @@ def at_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x5 = load(x, 5 * x_step + x_at)
             x6 = load(x, 6 * x_step + x_at)
             x7 = load(x, 7 * x_step + x_at)
-            store(y, 0 * y_step + y_at, x0 + x1 + x2 + x3 + x4 + x5 + x6)
-            store(y, 1 * y_step + y_at, fmuladd(d2, x6, fmuladd(c2, x5, fmuladd(d3, x4, fmuladd(c3, x3, x1 - x2)))))
-            store(y, 2 * y_step + y_at, fmuladd(c1, x6, fmuladd(c1, x5, fmuladd(c4, x4, fmuladd(c4, x3, x1 + x2)))))
-            store(y, 3 * y_step + y_at, fmuladd(d0, x6, fmuladd(c0, x5, fmuladd(d5, x4, fmuladd(c5, x3, x1 + x7 - x2)))))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            s5 = x5 + x6
+            t5 = x5 - x6
+            store(y, 0 * y_step + y_at, x0 + s1 + s3 + s5)
+            store(y, 1 * y_step + y_at, fmuladd(c1_2, t5, fmuladd(c2, t3, t1)))
+            store(y, 2 * y_step + y_at, fmuladd(c1_4, s5, fmuladd(c4, s3, s1)))
+            store(y, 3 * y_step + y_at, fmuladd(c1_8, t5, fmuladd(c8, t3, t1 + x7)))
 
 
 def a_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d5 = broadcast(np.float32(-8))
-    d3 = broadcast(np.float32(-2))
-    d2 = broadcast(np.float32(-1 / 2))
-    d0 = broadcast(np.float32(-1 / 8))
-    c0 = broadcast(np.float32(1 / 8))
-    c1 = broadcast(np.float32(1 / 4))
-    c2 = broadcast(np.float32(1 / 2))
-    c3 = broadcast(np.float32(2))
+    c1_8 = broadcast(np.float32(1 / 8))
+    c1_4 = broadcast(np.float32(1 / 4))
+    c1_2 = broadcast(np.float32(1 / 2))
+    c2 = broadcast(np.float32(2))
     c4 = broadcast(np.float32(4))
-    c5 = broadcast(np.float32(8))
+    c8 = broadcast(np.float32(8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -707,31 +791,32 @@ def a_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
+            s1 = x0 + x2
+            t1 = x1 + x3
+            s3 = fmuladd(c4, x2, x0)
+            t3 = fmuladd(c8, x3, c2 * x1)
+            s5 = fmuladd(c1_4, x2, x0)
+            t5 = fmuladd(c1_8, x3, c1_2 * x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, x0 + x1 + x2 + x3)
-            store(y, 2 * y_step + y_at, x0 + x2 - x1 - x3)
-            store(y, 3 * y_step + y_at, fmuladd(c5, x3, fmuladd(c4, x2, fmuladd(c3, x1, x0))))
-            store(y, 4 * y_step + y_at, fmuladd(d5, x3, fmuladd(c4, x2, fmuladd(d3, x1, x0))))
-            store(y, 5 * y_step + y_at, fmuladd(c0, x3, fmuladd(c1, x2, fmuladd(c2, x1, x0))))
-            store(y, 6 * y_step + y_at, fmuladd(d0, x3, fmuladd(c1, x2, fmuladd(d2, x1, x0))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, s5 + t5)
+            store(y, 6 * y_step + y_at, s5 - t5)
             store(y, 7 * y_step + y_at, x3)
 
 
 def g_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d7 = broadcast(np.float32(-2 / 9))
-    d6 = broadcast(np.float32(-8 / 45))
-    d4 = broadcast(np.float32(-2 / 45))
-    d3 = broadcast(np.float32(-1 / 45))
-    d1 = broadcast(np.float32(-1 / 180))
-    c0 = broadcast(np.float32(1 / 360))
-    c1 = broadcast(np.float32(1 / 180))
-    c2 = broadcast(np.float32(1 / 90))
-    c3 = broadcast(np.float32(1 / 45))
-    c4 = broadcast(np.float32(2 / 45))
-    c5 = broadcast(np.float32(4 / 45))
-    c6 = broadcast(np.float32(8 / 45))
-    c7 = broadcast(np.float32(2 / 9))
-    c8 = broadcast(np.float32(16 / 45))
+    d2_9 = broadcast(np.float32(-2 / 9))
+    c1_360 = broadcast(np.float32(1 / 360))
+    c1_180 = broadcast(np.float32(1 / 180))
+    c1_90 = broadcast(np.float32(1 / 90))
+    c1_45 = broadcast(np.float32(1 / 45))
+    c2_45 = broadcast(np.float32(2 / 45))
+    c4_45 = broadcast(np.float32(4 / 45))
+    c8_45 = broadcast(np.float32(8 / 45))
+    c16_45 = broadcast(np.float32(16 / 45))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -740,31 +825,32 @@ def g_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
+            s1 = fmuladd(d2_9, x4, fmuladd(d2_9, x2, d2_9 * x0))
+            t1 = fmuladd(d2_9, x3, d2_9 * x1)
+            s3 = fmuladd(c2_45, x4, fmuladd(c1_90, x2, c1_360 * x0))
+            t3 = fmuladd(c1_45, x3, c1_180 * x1)
+            s5 = fmuladd(c1_45, x4, fmuladd(c4_45, x2, c16_45 * x0))
+            t5 = fmuladd(c2_45, x3, c8_45 * x1)
             store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
-            store(y, 1 * y_step + y_at, fmuladd(d7, x4, fmuladd(d7, x3, fmuladd(d7, x2, fmuladd(d7, x1, d7 * x0)))))
-            store(y, 2 * y_step + y_at, fmuladd(d7, x4, fmuladd(c7, x3, fmuladd(d7, x2, fmuladd(c7, x1, d7 * x0)))))
-            store(y, 3 * y_step + y_at, fmuladd(c4, x4, fmuladd(c3, x3, fmuladd(c2, x2, fmuladd(c1, x1, c0 * x0)))))
-            store(y, 4 * y_step + y_at, fmuladd(c4, x4, fmuladd(d3, x3, fmuladd(c2, x2, fmuladd(d1, x1, c0 * x0)))))
-            store(y, 5 * y_step + y_at, fmuladd(c3, x4, fmuladd(c4, x3, fmuladd(c5, x2, fmuladd(c6, x1, c8 * x0)))))
-            store(y, 6 * y_step + y_at, fmuladd(c3, x4, fmuladd(d4, x3, fmuladd(c5, x2, fmuladd(d6, x1, c8 * x0)))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, s5 + t5)
+            store(y, 6 * y_step + y_at, s5 - t5)
             store(y, 7 * y_step + y_at, x4)
 
 
 def gt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d7 = broadcast(np.float32(-2 / 9))
-    d6 = broadcast(np.float32(-8 / 45))
-    d4 = broadcast(np.float32(-2 / 45))
-    d3 = broadcast(np.float32(-1 / 45))
-    d1 = broadcast(np.float32(-1 / 180))
-    c0 = broadcast(np.float32(1 / 360))
-    c1 = broadcast(np.float32(1 / 180))
-    c2 = broadcast(np.float32(1 / 90))
-    c3 = broadcast(np.float32(1 / 45))
-    c4 = broadcast(np.float32(2 / 45))
-    c5 = broadcast(np.float32(4 / 45))
-    c6 = broadcast(np.float32(8 / 45))
-    c7 = broadcast(np.float32(2 / 9))
-    c8 = broadcast(np.float32(16 / 45))
+    d2_9 = broadcast(np.float32(-2 / 9))
+    c1_360 = broadcast(np.float32(1 / 360))
+    c1_180 = broadcast(np.float32(1 / 180))
+    c1_90 = broadcast(np.float32(1 / 90))
+    c1_45 = broadcast(np.float32(1 / 45))
+    c2_45 = broadcast(np.float32(2 / 45))
+    c4_45 = broadcast(np.float32(4 / 45))
+    c8_45 = broadcast(np.float32(8 / 45))
+    c16_45 = broadcast(np.float32(16 / 45))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -776,55 +862,50 @@ def gt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x5 = load(x, 5 * x_step + x_at)
             x6 = load(x, 6 * x_step + x_at)
             x7 = load(x, 7 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c8, x6, fmuladd(c8, x5, fmuladd(c0, x4, fmuladd(c0, x3, fmuladd(d7, x2, fmuladd(d7, x1, broadcast(np.float32(0)) - x0)))))))
-            store(y, 1 * y_step + y_at, fmuladd(d6, x6, fmuladd(c6, x5, fmuladd(d1, x4, fmuladd(c1, x3, fmuladd(c7, x2, d7 * x1))))))
-            store(y, 2 * y_step + y_at, fmuladd(c5, x6, fmuladd(c5, x5, fmuladd(c2, x4, fmuladd(c2, x3, fmuladd(d7, x2, d7 * x1))))))
-            store(y, 3 * y_step + y_at, fmuladd(d4, x6, fmuladd(c4, x5, fmuladd(d3, x4, fmuladd(c3, x3, fmuladd(c7, x2, d7 * x1))))))
-            store(y, 4 * y_step + y_at, fmuladd(c3, x6, fmuladd(c3, x5, fmuladd(c4, x4, fmuladd(c4, x3, fmuladd(d7, x2, fmuladd(d7, x1, x7)))))))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            s5 = x5 + x6
+            t5 = x5 - x6
+            store(y, 0 * y_step + y_at, fmuladd(c16_45, s5, fmuladd(c1_360, s3, fmuladd(d2_9, s1, broadcast(np.float32(0)) - x0))))
+            store(y, 1 * y_step + y_at, fmuladd(c8_45, t5, fmuladd(c1_180, t3, d2_9 * t1)))
+            store(y, 2 * y_step + y_at, fmuladd(c4_45, s5, fmuladd(c1_90, s3, d2_9 * s1)))
+            store(y, 3 * y_step + y_at, fmuladd(c2_45, t5, fmuladd(c1_45, t3, d2_9 * t1)))
+            store(y, 4 * y_step + y_at, fmuladd(c1_45, s5, fmuladd(c2_45, s3, fmuladd(d2_9, s1, x7))))
 
 
 def bt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d23 = broadcast(np.float32(-63 / 4))
-    d21 = broadcast(np.float32(-91 / 6))
-    d20 = broadcast(np.float32(-14))
-    d18 = broadcast(np.float32(-31 / 3))
-    d17 = broadcast(np.float32(-28 / 3))
-    d16 = broadcast(np.float32(-95 / 12))
-    d15 = broadcast(np.float32(-22 / 3))
-    d14 = broadcast(np.float32(-25 / 4))
-    d13 = broadcast(np.float32(-37 / 6))
-    d12 = broadcast(np.float32(-73 / 12))
-    d11 = broadcast(np.float32(-21 / 4))
-    d10 = broadcast(np.float32(-14 / 3))
-    d9 = broadcast(np.float32(-11 / 3))
-    d8 = broadcast(np.float32(-19 / 6))
-    d7 = broadcast(np.float32(-3))
-    d6 = broadcast(np.float32(-8 / 3))
-    d5 = broadcast(np.float32(-31 / 12))
-    d4 = broadcast(np.float32(-7 / 3))
-    d3 = broadcast(np.float32(-13 / 6))
-    d2 = broadcast(np.float32(-2))
-    d1 = broadcast(np.float32(-5 / 3))
-    d0 = broadcast(np.float32(-4 / 3))
-    c0 = broadcast(np.float32(4 / 3))
-    c1 = broadcast(np.float32(5 / 3))
-    c2 = broadcast(np.float32(2))
-    c3 = broadcast(np.float32(13 / 6))
-    c4 = broadcast(np.float32(7 / 3))
-    c5 = broadcast(np.float32(31 / 12))
-    c6 = broadcast(np.float32(8 / 3))
-    c7 = broadcast(np.float32(3))
-    c10 = broadcast(np.float32(14 / 3))
-    c11 = broadcast(np.float32(21 / 4))
-    c12 = broadcast(np.float32(73 / 12))
-    c13 = broadcast(np.float32(37 / 6))
-    c18 = broadcast(np.float32(31 / 3))
-    c19 = broadcast(np.float32(21 / 2))
-    c20 = broadcast(np.float32(14))
-    c22 = broadcast(np.float32(47 / 3))
-    c23 = broadcast(np.float32(63 / 4))
-    c24 = broadcast(np.float32(49 / 3))
-    c25 = broadcast(np.float32(199 / 12))
+    d4725_128 = broadcast(np.float32(-4725 / 128))
+    d3381_160 = broadcast(np.float32(-3381 / 160))
+    d125_8 = broadcast(np.float32(-125 / 8))
+    d945_64 = broadcast(np.float32(-945 / 64))
+    d3525_256 = broadcast(np.float32(-3525 / 256))
+    d705_64 = broadcast(np.float32(-705 / 64))
+    d3189_320 = broadcast(np.float32(-3189 / 320))
+    d689_80 = broadcast(np.float32(-689 / 80))
+    d3381_400 = broadcast(np.float32(-3381 / 400))
+    d3189_400 = broadcast(np.float32(-3189 / 400))
+    d25_4 = broadcast(np.float32(-25 / 4))
+    d5_2 = broadcast(np.float32(-5 / 2))
+    d125_64 = broadcast(np.float32(-125 / 64))
+    d25_16 = broadcast(np.float32(-25 / 16))
+    d5_4 = broadcast(np.float32(-5 / 4))
+    c5_4 = broadcast(np.float32(5 / 4))
+    c25_16 = broadcast(np.float32(25 / 16))
+    c125_64 = broadcast(np.float32(125 / 64))
+    c5_2 = broadcast(np.float32(5 / 2))
+    c25_4 = broadcast(np.float32(25 / 4))
+    c3189_400 = broadcast(np.float32(3189 / 400))
+    c3381_400 = broadcast(np.float32(3381 / 400))
+    c3189_320 = broadcast(np.float32(3189 / 320))
+    c705_64 = broadcast(np.float32(705 / 64))
+    c3525_256 = broadcast(np.float32(3525 / 256))
+    c945_64 = broadcast(np.float32(945 / 64))
+    c125_8 = broadcast(np.float32(125 / 8))
+    c644721_40000 = broadcast(np.float32(644721 / 40000))
+    c3381_160 = broadcast(np.float32(3381 / 160))
+    c4725_128 = broadcast(np.float32(4725 / 128))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -838,35 +919,39 @@ def bt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x7 = load(x, 7 * x_step + x_at)
             x8 = load(x, 8 * x_step + x_at)
             x9 = load(x, 9 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(d6, x7, fmuladd(d14, x6, fmuladd(c20, x5, fmuladd(c19, x4, fmuladd(d20, x3, fmuladd(d14, x2, fmuladd(c6, x1, x0 + x8))))))))
-            store(y, 1 * y_step + y_at, fmuladd(d1, x7, fmuladd(d16, x6, fmuladd(c12, x5, fmuladd(c25, x4, fmuladd(c5, x3, fmuladd(d9, x2, x8 - x1)))))))
-            store(y, 2 * y_step + y_at, fmuladd(d9, x7, fmuladd(d5, x6, fmuladd(c25, x5, fmuladd(d12, x4, fmuladd(d16, x3, fmuladd(c1, x2, x1 + x8)))))))
-            store(y, 3 * y_step + y_at, fmuladd(c2, x8, fmuladd(d0, x7, fmuladd(d21, x6, fmuladd(d4, x5, fmuladd(c24, x4, fmuladd(c10, x3, fmuladd(d8, x2, broadcast(np.float32(0)) - x1))))))))
-            store(y, 4 * y_step + y_at, fmuladd(c2, x8, fmuladd(d17, x7, fmuladd(c13, x6, fmuladd(c22, x5, fmuladd(d18, x4, fmuladd(d15, x3, fmuladd(c3, x2, x1))))))))
-            store(y, 5 * y_step + y_at, fmuladd(d3, x7, fmuladd(d15, x6, fmuladd(c18, x5, fmuladd(c22, x4, fmuladd(d13, x3, fmuladd(d17, x2, fmuladd(d2, x1, x8))))))))
-            store(y, 6 * y_step + y_at, fmuladd(d8, x7, fmuladd(d10, x6, fmuladd(c24, x5, fmuladd(c4, x4, fmuladd(d21, x3, fmuladd(c0, x2, fmuladd(c2, x1, x8))))))))
-            store(y, 7 * y_step + y_at, fmuladd(c7, x8, fmuladd(d23, x6, fmuladd(d11, x5, fmuladd(c23, x4, fmuladd(c11, x3, fmuladd(d7, x2, x7 - x1)))))))
-            store(y, 8 * y_step + y_at, fmuladd(d7, x7, fmuladd(d11, x6, fmuladd(c23, x5, fmuladd(c11, x4, fmuladd(d23, x3, fmuladd(c7, x1, x8 - x2)))))))
-            store(y, 9 * y_step + y_at, fmuladd(d6, x8, fmuladd(d14, x7, fmuladd(c20, x6, fmuladd(c19, x5, fmuladd(d20, x4, fmuladd(d14, x3, fmuladd(c6, x2, x1 + x9))))))))
+            s1 = fmuladd(c5_2, x8, fmuladd(d3381_160, x6, fmuladd(c4725_128, x4, d125_8 * x2)))
+            t1 = fmuladd(d3381_400, x5, fmuladd(c945_64, x3, fmuladd(d25_4, x1, x7)))
+            s3 = fmuladd(c5_4, x8, fmuladd(d3189_320, x6, fmuladd(c3525_256, x4, d125_64 * x2)))
+            t3 = fmuladd(d3189_400, x5, fmuladd(c705_64, x3, fmuladd(d25_16, x1, x7)))
+            s5 = fmuladd(c25_16, x8, fmuladd(d705_64, x6, fmuladd(c3189_400, x4, broadcast(np.float32(0)) - x2)))
+            t5 = fmuladd(c125_64, x7, fmuladd(d3525_256, x5, fmuladd(c3189_320, x3, d5_4 * x1)))
+            s7 = fmuladd(c25_4, x8, fmuladd(d945_64, x6, fmuladd(c3381_400, x4, broadcast(np.float32(0)) - x2)))
+            t7 = fmuladd(c125_8, x7, fmuladd(d4725_128, x5, fmuladd(c3381_160, x3, d5_2 * x1)))
+            store(y, 0 * y_step + y_at, fmuladd(d689_80, x6, fmuladd(c644721_40000, x4, fmuladd(d689_80, x2, x0 + x8))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, s5 + t5)
+            store(y, 6 * y_step + y_at, s5 - t5)
+            store(y, 7 * y_step + y_at, s7 + t7)
+            store(y, 8 * y_step + y_at, s7 - t7)
+            store(y, 9 * y_step + y_at, fmuladd(d689_80, x7, fmuladd(c644721_40000, x5, fmuladd(d689_80, x3, x1 + x9))))
 
 
 def at_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d9 = broadcast(np.float32(-8))
-    d6 = broadcast(np.float32(-2))
-    d5 = broadcast(np.float32(-1 / 2))
-    d4 = broadcast(np.float32(-1 / 3))
-    d2 = broadcast(np.float32(-1 / 8))
-    d0 = broadcast(np.float32(-1 / 27))
-    c1 = broadcast(np.float32(1 / 9))
-    c2 = broadcast(np.float32(1 / 8))
-    c3 = broadcast(np.float32(1 / 4))
-    c5 = broadcast(np.float32(1 / 2))
-    c6 = broadcast(np.float32(2))
-    c7 = broadcast(np.float32(3))
-    c8 = broadcast(np.float32(4))
-    c9 = broadcast(np.float32(8))
-    c10 = broadcast(np.float32(9))
-    c11 = broadcast(np.float32(27))
+    c8_125 = broadcast(np.float32(8 / 125))
+    c4_25 = broadcast(np.float32(4 / 25))
+    c2_5 = broadcast(np.float32(2 / 5))
+    c64_125 = broadcast(np.float32(64 / 125))
+    c16_25 = broadcast(np.float32(16 / 25))
+    c4_5 = broadcast(np.float32(4 / 5))
+    c5_4 = broadcast(np.float32(5 / 4))
+    c25_16 = broadcast(np.float32(25 / 16))
+    c125_64 = broadcast(np.float32(125 / 64))
+    c5_2 = broadcast(np.float32(5 / 2))
+    c25_4 = broadcast(np.float32(25 / 4))
+    c125_8 = broadcast(np.float32(125 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -880,29 +965,33 @@ def at_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x7 = load(x, 7 * x_step + x_at)
             x8 = load(x, 8 * x_step + x_at)
             x9 = load(x, 9 * x_step + x_at)
-            store(y, 0 * y_step + y_at, x0 + x1 + x2 + x3 + x4 + x5 + x6 + x7 + x8)
-            store(y, 1 * y_step + y_at, fmuladd(d4, x8, fmuladd(c7, x7, fmuladd(d5, x6, fmuladd(c5, x5, fmuladd(d6, x4, fmuladd(c6, x3, x1 - x2)))))))
-            store(y, 2 * y_step + y_at, fmuladd(c1, x8, fmuladd(c10, x7, fmuladd(c3, x6, fmuladd(c3, x5, fmuladd(c8, x4, fmuladd(c8, x3, x1 + x2)))))))
-            store(y, 3 * y_step + y_at, fmuladd(d0, x8, fmuladd(c11, x7, fmuladd(d2, x6, fmuladd(c2, x5, fmuladd(d9, x4, fmuladd(c9, x3, x1 + x9 - x2)))))))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            s5 = x5 + x6
+            t5 = x5 - x6
+            s7 = x7 + x8
+            t7 = x7 - x8
+            store(y, 0 * y_step + y_at, x0 + s1 + s3 + s5 + s7)
+            store(y, 1 * y_step + y_at, fmuladd(c5_2, t7, fmuladd(c5_4, t5, fmuladd(c4_5, t3, c2_5 * t1))))
+            store(y, 2 * y_step + y_at, fmuladd(c25_4, s7, fmuladd(c25_16, s5, fmuladd(c16_25, s3, c4_25 * s1))))
+            store(y, 3 * y_step + y_at, fmuladd(c125_8, t7, fmuladd(c125_64, t5, fmuladd(c64_125, t3, fmuladd(c8_125, t1, x9)))))
 
 
 def a_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d9 = broadcast(np.float32(-8))
-    d6 = broadcast(np.float32(-2))
-    d5 = broadcast(np.float32(-1 / 2))
-    d4 = broadcast(np.float32(-1 / 3))
-    d2 = broadcast(np.float32(-1 / 8))
-    d0 = broadcast(np.float32(-1 / 27))
-    c1 = broadcast(np.float32(1 / 9))
-    c2 = broadcast(np.float32(1 / 8))
-    c3 = broadcast(np.float32(1 / 4))
-    c5 = broadcast(np.float32(1 / 2))
-    c6 = broadcast(np.float32(2))
-    c7 = broadcast(np.float32(3))
-    c8 = broadcast(np.float32(4))
-    c9 = broadcast(np.float32(8))
-    c10 = broadcast(np.float32(9))
-    c11 = broadcast(np.float32(27))
+    c8_125 = broadcast(np.float32(8 / 125))
+    c4_25 = broadcast(np.float32(4 / 25))
+    c2_5 = broadcast(np.float32(2 / 5))
+    c64_125 = broadcast(np.float32(64 / 125))
+    c16_25 = broadcast(np.float32(16 / 25))
+    c4_5 = broadcast(np.float32(4 / 5))
+    c5_4 = broadcast(np.float32(5 / 4))
+    c25_16 = broadcast(np.float32(25 / 16))
+    c125_64 = broadcast(np.float32(125 / 64))
+    c5_2 = broadcast(np.float32(5 / 2))
+    c25_4 = broadcast(np.float32(25 / 4))
+    c125_8 = broadcast(np.float32(125 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -910,57 +999,55 @@ def a_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
+            s1 = fmuladd(c4_25, x2, x0)
+            t1 = fmuladd(c8_125, x3, c2_5 * x1)
+            s3 = fmuladd(c16_25, x2, x0)
+            t3 = fmuladd(c64_125, x3, c4_5 * x1)
+            s5 = fmuladd(c25_16, x2, x0)
+            t5 = fmuladd(c125_64, x3, c5_4 * x1)
+            s7 = fmuladd(c25_4, x2, x0)
+            t7 = fmuladd(c125_8, x3, c5_2 * x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, x0 + x1 + x2 + x3)
-            store(y, 2 * y_step + y_at, x0 + x2 - x1 - x3)
-            store(y, 3 * y_step + y_at, fmuladd(c9, x3, fmuladd(c8, x2, fmuladd(c6, x1, x0))))
-            store(y, 4 * y_step + y_at, fmuladd(d9, x3, fmuladd(c8, x2, fmuladd(d6, x1, x0))))
-            store(y, 5 * y_step + y_at, fmuladd(c2, x3, fmuladd(c3, x2, fmuladd(c5, x1, x0))))
-            store(y, 6 * y_step + y_at, fmuladd(d2, x3, fmuladd(c3, x2, fmuladd(d5, x1, x0))))
-            store(y, 7 * y_step + y_at, fmuladd(c11, x3, fmuladd(c10, x2, fmuladd(c7, x1, x0))))
-            store(y, 8 * y_step + y_at, fmuladd(d0, x3, fmuladd(c1, x2, fmuladd(d4, x1, x0))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, s5 + t5)
+            store(y, 6 * y_step + y_at, s5 - t5)
+            store(y, 7 * y_step + y_at, s7 + t7)
+            store(y, 8 * y_step + y_at, s7 - t7)
             store(y, 9 * y_step + y_at, x3)
 
 
 def g_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d30 = broadcast(np.float32(-6561 / 3500))
-    d27 = broadcast(np.float32(-64 / 105))
-    d26 = broadcast(np.float32(-128 / 375))
-    d24 = broadcast(np.float32(-729 / 3500))
-    d23 = broadcast(np.float32(-64 / 375))
-    d22 = broadcast(np.float32(-16 / 105))
-    d21 = broadcast(np.float32(-32 / 375))
-    d20 = broadcast(np.float32(-1 / 12))
-    d19 = broadcast(np.float32(-8 / 105))
-    d17 = broadcast(np.float32(-16 / 375))
-    d16 = broadcast(np.float32(-4 / 105))
-    d15 = broadcast(np.float32(-81 / 3500))
-    d14 = broadcast(np.float32(-8 / 375))
-    d13 = broadcast(np.float32(-2 / 105))
-    d12 = broadcast(np.float32(-4 / 375))
-    d11 = broadcast(np.float32(-1 / 105))
-    d9 = broadcast(np.float32(-2 / 375))
-    d8 = broadcast(np.float32(-1 / 210))
-    d6 = broadcast(np.float32(-9 / 3500))
-    d5 = broadcast(np.float32(-1 / 420))
-    d4 = broadcast(np.float32(-1 / 750))
-    c0 = broadcast(np.float32(1 / 10500))
-    c1 = broadcast(np.float32(1 / 3500))
-    c2 = broadcast(np.float32(1 / 1500))
-    c3 = broadcast(np.float32(3 / 3500))
-    c6 = broadcast(np.float32(9 / 3500))
-    c7 = broadcast(np.float32(1 / 375))
-    c10 = broadcast(np.float32(27 / 3500))
-    c12 = broadcast(np.float32(4 / 375))
-    c13 = broadcast(np.float32(2 / 105))
-    c15 = broadcast(np.float32(81 / 3500))
-    c17 = broadcast(np.float32(16 / 375))
-    c18 = broadcast(np.float32(243 / 3500))
-    c19 = broadcast(np.float32(8 / 105))
-    c20 = broadcast(np.float32(1 / 12))
-    c25 = broadcast(np.float32(32 / 105))
-    c28 = broadcast(np.float32(2187 / 3500))
-    c29 = broadcast(np.float32(128 / 105))
+    d312500_1024947 = broadcast(np.float32(-312500 / 1024947))
+    d80000_621027 = broadcast(np.float32(-80000 / 621027))
+    d125000_1024947 = broadcast(np.float32(-125000 / 1024947))
+    d64000_621027 = broadcast(np.float32(-64000 / 621027))
+    d51200_621027 = broadcast(np.float32(-51200 / 621027))
+    d40960_621027 = broadcast(np.float32(-40960 / 621027))
+    d32768_621027 = broadcast(np.float32(-32768 / 621027))
+    d50000_1024947 = broadcast(np.float32(-50000 / 1024947))
+    d131072_3105135 = broadcast(np.float32(-131072 / 3105135))
+    d524288_15525675 = broadcast(np.float32(-524288 / 15525675))
+    d20000_1024947 = broadcast(np.float32(-20000 / 1024947))
+    d8000_1024947 = broadcast(np.float32(-8000 / 1024947))
+    d3200_1024947 = broadcast(np.float32(-3200 / 1024947))
+    d1280_1024947 = broadcast(np.float32(-1280 / 1024947))
+    c2048_25623675 = broadcast(np.float32(2048 / 25623675))
+    c1024_5124735 = broadcast(np.float32(1024 / 5124735))
+    c512_1024947 = broadcast(np.float32(512 / 1024947))
+    c1280_1024947 = broadcast(np.float32(1280 / 1024947))
+    c3200_1024947 = broadcast(np.float32(3200 / 1024947))
+    c8000_1024947 = broadcast(np.float32(8000 / 1024947))
+    c20000_1024947 = broadcast(np.float32(20000 / 1024947))
+    c40960_621027 = broadcast(np.float32(40960 / 621027))
+    c51200_621027 = broadcast(np.float32(51200 / 621027))
+    c64000_621027 = broadcast(np.float32(64000 / 621027))
+    c80000_621027 = broadcast(np.float32(80000 / 621027))
+    c100000_621027 = broadcast(np.float32(100000 / 621027))
+    c125000_621027 = broadcast(np.float32(125000 / 621027))
+    c156250_621027 = broadcast(np.float32(156250 / 621027))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -971,57 +1058,55 @@ def g_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
             x6 = load(x, 6 * x_step + x_at)
+            s1 = fmuladd(d1280_1024947, x6, fmuladd(d8000_1024947, x4, fmuladd(d50000_1024947, x2, d312500_1024947 * x0)))
+            t1 = fmuladd(d3200_1024947, x5, fmuladd(d20000_1024947, x3, d125000_1024947 * x1))
+            s3 = fmuladd(c40960_621027, x6, fmuladd(c64000_621027, x4, fmuladd(c100000_621027, x2, c156250_621027 * x0)))
+            t3 = fmuladd(c51200_621027, x5, fmuladd(c80000_621027, x3, c125000_621027 * x1))
+            s5 = fmuladd(d80000_621027, x6, fmuladd(d51200_621027, x4, fmuladd(d32768_621027, x2, d524288_15525675 * x0)))
+            t5 = fmuladd(d64000_621027, x5, fmuladd(d40960_621027, x3, d131072_3105135 * x1))
+            s7 = fmuladd(c20000_1024947, x6, fmuladd(c3200_1024947, x4, fmuladd(c512_1024947, x2, c2048_25623675 * x0)))
+            t7 = fmuladd(c8000_1024947, x5, fmuladd(c1280_1024947, x3, c1024_5124735 * x1))
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, fmuladd(c20, x6, fmuladd(c20, x5, fmuladd(c20, x4, fmuladd(c20, x3, fmuladd(c20, x2, fmuladd(c20, x1, c20 * x0)))))))
-            store(y, 2 * y_step + y_at, fmuladd(d20, x6, fmuladd(c20, x5, fmuladd(d20, x4, fmuladd(c20, x3, fmuladd(d20, x2, fmuladd(c20, x1, d20 * x0)))))))
-            store(y, 3 * y_step + y_at, fmuladd(d22, x6, fmuladd(d19, x5, fmuladd(d16, x4, fmuladd(d13, x3, fmuladd(d11, x2, fmuladd(d8, x1, d5 * x0)))))))
-            store(y, 4 * y_step + y_at, fmuladd(c17, x6, fmuladd(d14, x5, fmuladd(c12, x4, fmuladd(d9, x3, fmuladd(c7, x2, fmuladd(d4, x1, c2 * x0)))))))
-            store(y, 5 * y_step + y_at, fmuladd(d9, x6, fmuladd(d12, x5, fmuladd(d14, x4, fmuladd(d17, x3, fmuladd(d21, x2, fmuladd(d23, x1, d26 * x0)))))))
-            store(y, 6 * y_step + y_at, fmuladd(c13, x6, fmuladd(d16, x5, fmuladd(c19, x4, fmuladd(d22, x3, fmuladd(c25, x2, fmuladd(d27, x1, c29 * x0)))))))
-            store(y, 7 * y_step + y_at, fmuladd(c18, x6, fmuladd(c15, x5, fmuladd(c10, x4, fmuladd(c6, x3, fmuladd(c3, x2, fmuladd(c1, x1, c0 * x0)))))))
-            store(y, 8 * y_step + y_at, fmuladd(d6, x6, fmuladd(c10, x5, fmuladd(d15, x4, fmuladd(c18, x3, fmuladd(d24, x2, fmuladd(c28, x1, d30 * x0)))))))
+            store(y, 1 * y_step + y_at, s1 + t1)
+            store(y, 2 * y_step + y_at, s1 - t1)
+            store(y, 3 * y_step + y_at, s3 + t3)
+            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 5 * y_step + y_at, s5 + t5)
+            store(y, 6 * y_step + y_at, s5 - t5)
+            store(y, 7 * y_step + y_at, s7 + t7)
+            store(y, 8 * y_step + y_at, s7 - t7)
             store(y, 9 * y_step + y_at, x6)
 
 
 def gt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d30 = broadcast(np.float32(-6561 / 3500))
-    d27 = broadcast(np.float32(-64 / 105))
-    d26 = broadcast(np.float32(-128 / 375))
-    d24 = broadcast(np.float32(-729 / 3500))
-    d23 = broadcast(np.float32(-64 / 375))
-    d22 = broadcast(np.float32(-16 / 105))
-    d21 = broadcast(np.float32(-32 / 375))
-    d20 = broadcast(np.float32(-1 / 12))
-    d19 = broadcast(np.float32(-8 / 105))
-    d17 = broadcast(np.float32(-16 / 375))
-    d16 = broadcast(np.float32(-4 / 105))
-    d15 = broadcast(np.float32(-81 / 3500))
-    d14 = broadcast(np.float32(-8 / 375))
-    d13 = broadcast(np.float32(-2 / 105))
-    d12 = broadcast(np.float32(-4 / 375))
-    d11 = broadcast(np.float32(-1 / 105))
-    d9 = broadcast(np.float32(-2 / 375))
-    d8 = broadcast(np.float32(-1 / 210))
-    d6 = broadcast(np.float32(-9 / 3500))
-    d5 = broadcast(np.float32(-1 / 420))
-    d4 = broadcast(np.float32(-1 / 750))
-    c0 = broadcast(np.float32(1 / 10500))
-    c1 = broadcast(np.float32(1 / 3500))
-    c2 = broadcast(np.float32(1 / 1500))
-    c3 = broadcast(np.float32(3 / 3500))
-    c6 = broadcast(np.float32(9 / 3500))
-    c7 = broadcast(np.float32(1 / 375))
-    c10 = broadcast(np.float32(27 / 3500))
-    c12 = broadcast(np.float32(4 / 375))
-    c13 = broadcast(np.float32(2 / 105))
-    c15 = broadcast(np.float32(81 / 3500))
-    c17 = broadcast(np.float32(16 / 375))
-    c18 = broadcast(np.float32(243 / 3500))
-    c19 = broadcast(np.float32(8 / 105))
-    c20 = broadcast(np.float32(1 / 12))
-    c25 = broadcast(np.float32(32 / 105))
-    c28 = broadcast(np.float32(2187 / 3500))
-    c29 = broadcast(np.float32(128 / 105))
+    d312500_1024947 = broadcast(np.float32(-312500 / 1024947))
+    d80000_621027 = broadcast(np.float32(-80000 / 621027))
+    d125000_1024947 = broadcast(np.float32(-125000 / 1024947))
+    d64000_621027 = broadcast(np.float32(-64000 / 621027))
+    d51200_621027 = broadcast(np.float32(-51200 / 621027))
+    d40960_621027 = broadcast(np.float32(-40960 / 621027))
+    d32768_621027 = broadcast(np.float32(-32768 / 621027))
+    d50000_1024947 = broadcast(np.float32(-50000 / 1024947))
+    d131072_3105135 = broadcast(np.float32(-131072 / 3105135))
+    d524288_15525675 = broadcast(np.float32(-524288 / 15525675))
+    d20000_1024947 = broadcast(np.float32(-20000 / 1024947))
+    d8000_1024947 = broadcast(np.float32(-8000 / 1024947))
+    d3200_1024947 = broadcast(np.float32(-3200 / 1024947))
+    d1280_1024947 = broadcast(np.float32(-1280 / 1024947))
+    c2048_25623675 = broadcast(np.float32(2048 / 25623675))
+    c1024_5124735 = broadcast(np.float32(1024 / 5124735))
+    c512_1024947 = broadcast(np.float32(512 / 1024947))
+    c1280_1024947 = broadcast(np.float32(1280 / 1024947))
+    c3200_1024947 = broadcast(np.float32(3200 / 1024947))
+    c8000_1024947 = broadcast(np.float32(8000 / 1024947))
+    c20000_1024947 = broadcast(np.float32(20000 / 1024947))
+    c40960_621027 = broadcast(np.float32(40960 / 621027))
+    c51200_621027 = broadcast(np.float32(51200 / 621027))
+    c64000_621027 = broadcast(np.float32(64000 / 621027))
+    c80000_621027 = broadcast(np.float32(80000 / 621027))
+    c100000_621027 = broadcast(np.float32(100000 / 621027))
+    c125000_621027 = broadcast(np.float32(125000 / 621027))
+    c156250_621027 = broadcast(np.float32(156250 / 621027))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -1035,10 +1120,18 @@ def gt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x7 = load(x, 7 * x_step + x_at)
             x8 = load(x, 8 * x_step + x_at)
             x9 = load(x, 9 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(d30, x8, fmuladd(c0, x7, fmuladd(c29, x6, fmuladd(d26, x5, fmuladd(c2, x4, fmuladd(d5, x3, fmuladd(d20, x2, fmuladd(c20, x1, x0)))))))))
-            store(y, 1 * y_step + y_at, fmuladd(c28, x8, fmuladd(c1, x7, fmuladd(d27, x6, fmuladd(d23, x5, fmuladd(d4, x4, fmuladd(d8, x3, fmuladd(c20, x2, c20 * x1))))))))
-            store(y, 2 * y_step + y_at, fmuladd(d24, x8, fmuladd(c3, x7, fmuladd(c25, x6, fmuladd(d21, x5, fmuladd(c7, x4, fmuladd(d11, x3, fmuladd(d20, x2, c20 * x1))))))))
-            store(y, 3 * y_step + y_at, fmuladd(c18, x8, fmuladd(c6, x7, fmuladd(d22, x6, fmuladd(d17, x5, fmuladd(d9, x4, fmuladd(d13, x3, fmuladd(c20, x2, c20 * x1))))))))
-            store(y, 4 * y_step + y_at, fmuladd(d15, x8, fmuladd(c10, x7, fmuladd(c19, x6, fmuladd(d14, x5, fmuladd(c12, x4, fmuladd(d16, x3, fmuladd(d20, x2, c20 * x1))))))))
-            store(y, 5 * y_step + y_at, fmuladd(c10, x8, fmuladd(c15, x7, fmuladd(d16, x6, fmuladd(d12, x5, fmuladd(d14, x4, fmuladd(d19, x3, fmuladd(c20, x2, c20 * x1))))))))
-            store(y, 6 * y_step + y_at, fmuladd(d6, x8, fmuladd(c18, x7, fmuladd(c13, x6, fmuladd(d9, x5, fmuladd(c17, x4, fmuladd(d22, x3, fmuladd(d20, x2, fmuladd(c20, x1, x9)))))))))
+            s1 = x1 + x2
+            t1 = x1 - x2
+            s3 = x3 + x4
+            t3 = x3 - x4
+            s5 = x5 + x6
+            t5 = x5 - x6
+            s7 = x7 + x8
+            t7 = x7 - x8
+            store(y, 0 * y_step + y_at, fmuladd(c2048_25623675, s7, fmuladd(d524288_15525675, s5, fmuladd(c156250_621027, s3, fmuladd(d312500_1024947, s1, x0)))))
+            store(y, 1 * y_step + y_at, fmuladd(c1024_5124735, t7, fmuladd(d131072_3105135, t5, fmuladd(c125000_621027, t3, d125000_1024947 * t1))))
+            store(y, 2 * y_step + y_at, fmuladd(c512_1024947, s7, fmuladd(d32768_621027, s5, fmuladd(c100000_621027, s3, d50000_1024947 * s1))))
+            store(y, 3 * y_step + y_at, fmuladd(c1280_1024947, t7, fmuladd(d40960_621027, t5, fmuladd(c80000_621027, t3, d20000_1024947 * t1))))
+            store(y, 4 * y_step + y_at, fmuladd(c3200_1024947, s7, fmuladd(d51200_621027, s5, fmuladd(c64000_621027, s3, d8000_1024947 * s1))))
+            store(y, 5 * y_step + y_at, fmuladd(c8000_1024947, t7, fmuladd(d64000_621027, t5, fmuladd(c51200_621027, t3, d3200_1024947 * t1))))
+            store(y, 6 * y_step + y_at, fmuladd(c20000_1024947, s7, fmuladd(d80000_621027, s5, fmuladd(c40960_621027, s3, fmuladd(d1280_1024947, s1, x9)))))

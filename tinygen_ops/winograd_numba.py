@@ -24,10 +24,10 @@ from numba import get_num_threads, get_thread_id, prange
 
 from tinygen_ops import memory, winograd_generated
 from tinygen_ops.compile import address, jit, subroutine
-from tinygen_ops.direct_numba import Image, image, packed, panels
+from tinygen_ops.direct_numba import Image, distance, image, packed, panels
 from tinygen_ops.frozen import once
 from tinygen_ops.layout import channels_last
-from tinygen_ops.simd import W, broadcast, call_address, load, maximum, store
+from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, store
 from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
 
 # Floats of transformed patches (and, where a thread has its own, of their products) that are in work at a time, for
@@ -102,7 +102,8 @@ def run_blocks(blocks, stages, matrices, shape, parts, v, table_of, runs, cut, w
         weights: address of panels of [place][channel][columns].
         bias: address of the bias, one number for each output channel.
         limits: (floor, slope): what is smaller than the floor becomes this; then v becomes the larger of v and slope v.
-        y_steps: of the outputs (sample, row, pixel).
+        y_steps: of the outputs (sample, row, pixel), and how many bytes behind each number the one lies that it is cut
+            off by: 0 where that is not above 0 (0 bytes: it is not).
         z: address of the products, patches that it has room for, floats from one thread's to the next's.
         room: address of scratch memory, floats of one thread: for a patch between the two axes and as it was read
             (with the channels of a part), or a plane of outputs.
@@ -177,7 +178,7 @@ def _finish(block, matrices, shape, panel, bias, limits, y_steps, products, most
     nh, nw, mh, mw, across = shape[2], shape[3], shape[4], shape[5], shape[8]
     per_sample, wide = shape[7] * across, panel[1] * W
     plane = scratch + 4 * nh * nw * CHUNK
-    lowest, factor = broadcast(limits[0]), broadcast(limits[1])
+    lowest, factor, zero = broadcast(limits[0]), broadcast(limits[1]), broadcast(np.float32(0))
     for t in range(block[0], block[1]):
         n, rest = t // per_sample, t % per_sample
         h, w = rest // across * mh, rest % across * mw
@@ -191,7 +192,10 @@ def _finish(block, matrices, shape, panel, bias, limits, y_steps, products, most
                 for c in range(0, wide, W):
                     value = load(plane, (i * mw + j) * wide + c) + load(bias, panel[0] + c)
                     value = maximum(lowest, value)  # not a number stays so: `maximum` then returns its second
-                    store(to, i * y_steps[1] + j * y_steps[2] + c, maximum(factor * value, value))
+                    value, at = maximum(factor * value, value), i * y_steps[1] + j * y_steps[2] + c
+                    if y_steps[3] != 0:
+                        value = select_less(zero, load(to + y_steps[3], at), value, zero)
+                    store(to, at, value)
 
 
 @jit(parallel=True)
@@ -278,7 +282,7 @@ def put_weights(flat, depth, out, kernel, m, result, first, channels):
     )  # fmt: skip
 
 
-def convolve(x, weights, out, kernel, padding, size, m, bias=None, floor=-np.inf, slope=1.0):
+def convolve(x, weights, out, kernel, padding, size, m, bias=None, floor=-np.inf, slope=1.0, alive=None):
     """Convolve x (N, C, H, W) at stride 1 with transformed weights: (N, out, P, Q), channels last in memory.
 
     Args:
@@ -292,10 +296,11 @@ def convolve(x, weights, out, kernel, padding, size, m, bias=None, floor=-np.inf
         bias: (O,) or None.
         floor: the result v becomes at least this, -inf: it stays as it is.
         slope: above 0 and at most 1; then v becomes max(v, slope v), 1: it stays as it is.
+        alive: (N, P, Q, out), contiguous: the result is 0 where this is not above 0; None: it stays as it is.
     """
     y = memory.empty((x.shape[0], *size, out))
     parts, targets = [Part(image(channels_last(x)), *padding)], [Target(image(y), all_used(kernel, m))]
-    multiply_parts(parts, targets, x.shape, weights, out, kernel, m, bias, floor, slope)
+    multiply_parts(parts, targets, x.shape, weights, out, kernel, m, bias, floor, slope, distance(y, alive))
     return y.transpose(0, 3, 1, 2)
 
 
@@ -304,7 +309,7 @@ def all_used(kernel: tuple[int, int], m: tuple[int, int]) -> tuple[tuple[bool, .
     return ((True,),) * ((m[0] + kernel[0] - 1) * (m[1] + kernel[1] - 1))
 
 
-def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, slope) -> None:
+def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, slope, apart=0) -> None:
     """Convolve images, and write the sum of their results to each target.
 
     Args:
@@ -318,6 +323,7 @@ def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, 
         bias: as :func:`convolve`, and likewise the following.
         floor: what is smaller becomes this.
         slope: of what is negative.
+        apart: bytes from a number of the result to the one that it is cut off by, or 0.
     """
     (samples, channels), (mh, mw), (kh, kw) = shape[:2], m, kernel
     nh, nw, deep, threads = mh + kh - 1, mw + kw - 1, channels * len(parts), get_num_threads()
@@ -333,7 +339,7 @@ def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, 
         tables.matrices, tables.shape, _about(parts),
         _numbers(address(v), row_of_v, steps.held * row_of_v, of_v if steps.threads > 1 else 0),
         tables.tiles, tables.runs, cut, address(weights), address(bias), np.array([floor, slope], np.float32),
-        _steps(targets[0].image), _numbers(address(z), steps.longest, of_z), _numbers(address(scratch), of_thread),
+        _steps(targets[0].image, apart), _numbers(address(z), steps.longest, of_z), _numbers(address(scratch), of_thread),
     )  # fmt: skip
     for stages, blocks in steps.blocks:
         run_blocks(blocks, stages, *common)
@@ -468,9 +474,9 @@ def _about(parts) -> np.ndarray:
     ])  # fmt: skip
 
 
-def _steps(x: Image) -> np.ndarray:
-    """Steps (sample, row, pixel)."""
-    return _numbers(x.sample, x.row, x.pixel)
+def _steps(x: Image, apart: int = 0) -> np.ndarray:
+    """Steps (sample, row, pixel), and the bytes to what cuts the numbers off."""
+    return _numbers(x.sample, x.row, x.pixel, apart)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -32,6 +32,8 @@ from tinygen_ops.elementwise import add, add_to
 class Function:
     """One op: ``forward`` on arrays, ``backward`` on Tensors. Subclass it, and call it with :meth:`apply`."""
 
+    selects = False  # whether each number of the first output is one of the first input's, as the maximum of a window is
+
     @staticmethod
     def forward(ctx: Node, *arrays: Any, **settings: Any) -> Any:
         """Compute the output array, or a tuple of them."""
@@ -106,6 +108,7 @@ class Pass:
         self.heap: list[tuple[int, Node]] = []
         self.waiting: dict[Any, list] = {}  # node -> for each output None or [gradient, is its array ours?]
         self.leaves: dict[int, list] = {}  # id(leaf) -> [gradient, ours?, leaf]
+        self.kept: dict | None = None  # see `run`
 
     @functools.cached_property
     def scratch(self) -> weakref.WeakKeyDictionary:
@@ -174,6 +177,7 @@ class Pass:
             kept: (id of node, output number) -> gradient, filled in as the nodes are reached.
             needed: the nodes to visit; None means all.
         """
+        self.kept = kept
         while self.heap:
             _, node = heapq.heappop(self.heap)
             slots = self.waiting.pop(node)

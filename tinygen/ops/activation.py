@@ -31,13 +31,14 @@ class ReLU(Function):
     @staticmethod
     def forward(ctx: Node, x: Any) -> Any:
         y = rectify(x)
+        ctx.cuts_off = True
         ctx.save(y)
         return y
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> Tensor:
         (y,) = ctx.saved
-        return RectifierGradient.apply(gy, y, slope=0.0)
+        return through_rectifier(gy, y, 0.0)
 
 
 class LeakyReLU(Function):
@@ -77,6 +78,11 @@ class RectifierGradient(Function):
     def backward(ctx: Node, gy: Tensor) -> tuple:
         (x,) = ctx.saved
         return RectifierGradient.apply(gy, x, slope=ctx.slope), None
+
+
+def through_rectifier(gy: Tensor, y: Tensor, slope: float) -> Tensor:
+    """Carry a gradient back through the rectifier that gave y, unless the sender has done so (Node.may_cut)."""
+    return gy if getattr(gy, "_is_cut", False) else RectifierGradient.apply(gy, y, slope=slope)
 
 
 class Softmax(Function):

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygen.autograd import Function, Node
 from tinygen.ops._inputs import BroadcastTo, as_tensor
-from tinygen.ops.activation import RectifierGradient
+from tinygen.ops.activation import through_rectifier
 from tinygen.ops.shape import reshape, squeeze, unsqueeze
 from tinygen.tensor import Tensor
 from tinygen_ops.arrays import array_module
@@ -59,15 +59,20 @@ class Conv(Function):
     def forward(ctx: Node, x: Any, w: Any, b: Any, slope: float | None = None, **window: Any) -> Any:
         y = conv_forward(x, w, bias=b, slope=slope, **window)
         ctx.save(x, w, None if slope is None else y)
-        ctx.window, ctx.slope = window, slope
+        ctx.window, ctx.slope, ctx.cuts_off = window, slope, slope == 0
         return y
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> tuple:
         x, w, y = ctx.saved
-        gy = gy if y is None else RectifierGradient.apply(gy, y, slope=ctx.slope)
+        gy = gy if y is None else through_rectifier(gy, y, ctx.slope)
         to_x, to_w, to_b = ctx.needs_input_grad
-        gx = ConvInputGradient.apply(gy, w, None, size=x.shape[2:], **ctx.window) if to_x else None
+        gx = None
+        if to_x:
+            cut = ctx.may_cut(0)
+            alive = x._data if cut else None
+            gx = ConvInputGradient.apply(gy, w, None, size=x.shape[2:], alive=alive, **ctx.window)
+            gx._is_cut = cut
         gw = ConvWeightGradient.apply(x, gy, kernel=w.shape[2:], **ctx.window) if to_w else None
         return gx, gw, ChannelSums.apply(gy) if to_b else None
 
@@ -78,22 +83,30 @@ class ConvInputGradient(Function):
     Derivation: call v the gradient that arrives, of y's shape. x[n,o,q] was added to every y[n,c,p] of its window with
     the factor w[o,c,k]; collecting these is the convolution of v:  gx[n,o,q] = sum over c,k of v[n,c,p] w[o,c,k].
     w[o,c,k] was the factor of x[n,o,q] in y[n,c,p]:  gw[o,c,k] = sum over n,q of v[n,c,p] x[n,o,q], the weight
-    gradient of that convolution. ``slope`` as in Conv.
+    gradient of that convolution. ``slope`` as in Conv. ``alive``, an array, is for gradients that nobody
+    differentiates again: y becomes 0 where it is not above 0.
     """
 
     @staticmethod
     def forward(
-        ctx: Node, x: Any, w: Any, b: Any, size: tuple[int, ...], slope: float | None = None, **window: Any
+        ctx: Node,
+        x: Any,
+        w: Any,
+        b: Any,
+        size: tuple[int, ...],
+        slope: float | None = None,
+        alive: Any = None,
+        **window: Any,
     ) -> Any:
-        y = conv_input_gradient(x, w, size, bias=b, slope=slope, **window)
+        y = conv_input_gradient(x, w, size, bias=b, slope=slope, alive=alive, **window)
         ctx.save(x, w, None if slope is None else y)
-        ctx.window, ctx.slope = window, slope
+        ctx.window, ctx.slope, ctx.cuts_off = window, slope, slope == 0
         return y
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> tuple:
         x, w, y = ctx.saved
-        gy = gy if y is None else RectifierGradient.apply(gy, y, slope=ctx.slope)
+        gy = gy if y is None else through_rectifier(gy, y, ctx.slope)
         to_x, to_w, to_b = ctx.needs_input_grad
         gx = Conv.apply(gy, w, None, **ctx.window) if to_x else None
         gw = ConvWeightGradient.apply(gy, x, kernel=w.shape[2:], **ctx.window) if to_w else None

@@ -38,6 +38,8 @@ class MaxPool(Function):
     constants for every derivative.
     """
 
+    selects = True
+
     @staticmethod
     def forward(ctx: Node, x: Any, over: tuple[Windows, ...]) -> tuple[Any, Any]:
         y, winners = max_pool_forward(x, over)
@@ -49,7 +51,9 @@ class MaxPool(Function):
     @staticmethod
     def backward(ctx: Node, gy: Tensor, _: None) -> Tensor:
         (winners,) = ctx.saved
-        return MaxPoolGradient.apply(gy, winners.detach(), over=ctx.over)
+        gx = MaxPoolGradient.apply(gy, winners.detach(), over=ctx.over)
+        gx._is_cut = getattr(gy, "_is_cut", False)  # what is above 0 here won a window with a gradient there
+        return gx
 
 
 class MaxPoolGradient(Function):
