@@ -181,7 +181,7 @@ def overlap_add(columns: Array, size: Ints, stride: Ints, padding: Padding, dila
 def _numba_can(a: Array, b: Array, *window: Any, **named: Any) -> bool | str:
     """Whether the Numba form serves these arrays."""
     array_module(a, b)  # raises where they live on two devices
-    if a.dtype != np.float32 or b.dtype != np.float32:
+    if a.dtype.char != "f" or b.dtype.char != "f":
         return "it computes in float32 only"
     if a.ndim not in (3, 4) or b.ndim != a.ndim:
         return "it knows one or two spatial axes"
@@ -265,7 +265,8 @@ def conv_input_gradient(
     """
     xp = array_module(gy, w)
     shape = (gy.shape[0], w.shape[1] * groups, *size)
-    places = check(shape, w.shape, stride, padding, dilation, groups, gy.shape, alive)
+    above = None if alive is None else alive.shape
+    places = check(shape, w.shape, stride, padding, dilation, groups, gy.shape, above)
     matrix = _by_group(w, groups).swapaxes(1, 2)  # (g, C/g K, O/g)
     gx = xp.empty(shape, gy.dtype)
     for part in _parts(gx, w.shape[2:], places):
@@ -354,9 +355,9 @@ def check(
     dilation: Ints,
     groups: int,
     gy: Ints | None = None,
-    alive: Array | None = None,
+    alive: Ints | None = None,
 ) -> Ints:
-    """Check the shapes of x, w and gy, and an array like x, against one another; return OS.
+    """Check the shapes of x, w and gy, and of an array like x, against one another; return OS.
 
     Raises:
         ValueError: they do not fit.
@@ -369,8 +370,8 @@ def check(
     places = _out_sizes(x[2:], w[2:], stride, padding, dilation)
     if gy is not None and gy != (x[0], w[0], *places):
         raise ValueError(f"`gy` has shape {gy}; with `x` {x} and `w` {w} it must be {(x[0], w[0], *places)}")
-    if alive is not None and alive.shape != tuple(x):
-        raise ValueError(f"`alive` has shape {alive.shape}; it must be that of the result, {tuple(x)}")
+    if alive is not None and alive != tuple(x):
+        raise ValueError(f"`alive` has shape {alive}; it must be that of the result, {tuple(x)}")
     return places
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tinygen_ops import direct_numba, polyphase_numba, winograd_numba
 from tinygen_ops.convolution import check
 from tinygen_ops.direct_numba import W
-from tinygen_ops.layout import channels_last
+from tinygen_ops.layout import as_channels_last
 from tinygen_ops.rectify import rectify, rectify_gradient
 from tinygen_ops.registry import mode
 from tinygen_ops.winograd import POINTS
@@ -34,6 +34,9 @@ DIRECT = 1.15  # a multiplication of the weight's gradient by the direct sum its
 SAVES = 0.85  # Winograd is chosen where it takes at most this part of the direct sum
 FEWEST = 2 * W  # channels, on both sides
 NARROW = W // 2 + 1  # channels of the result
+
+
+check_once = functools.lru_cache(maxsize=4096)(check)  # what passes once passes ever after
 
 
 class Choice(NamedTuple):
@@ -120,7 +123,7 @@ def _best(samples, channels, out, kernel, stride, dilation, groups, size, exact,
 
 def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=None):
     """Convolve; arguments as the reference."""
-    size = check(x.shape, w.shape, stride, padding, dilation, groups)
+    size = check_once(x.shape, w.shape, stride, padding, dilation, groups)
     if x.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
         return conv_forward(x[:, :, None], w[:, :, None], stride, padding, dilation, groups, bias, slope)[:, :, 0]
@@ -139,11 +142,12 @@ def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=Non
 
 def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None, alive=None):
     """Carry a gradient to the input; arguments as the reference."""
-    check((gy.shape[0], w.shape[1] * groups, *size), w.shape, stride, padding, dilation, groups, gy.shape, alive)
+    shape, above = (gy.shape[0], w.shape[1] * groups, *size), None if alive is None else alive.shape
+    check_once(shape, w.shape, stride, padding, dilation, groups, gy.shape, above)
     if gy.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
-        above = None if alive is None else alive[:, :, None]
-        settings = (1, *size), stride, padding, dilation, groups, bias, slope, above
+        alive = None if alive is None else alive[:, :, None]
+        settings = (1, *size), stride, padding, dilation, groups, bias, slope, alive
         return conv_input_gradient(gy[:, :, None], w[:, :, None], *settings)[:, :, 0]
     samples, (channels, out, *kernel), exact = gy.shape[0], w.shape, mode() == "exact"
     phase = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
@@ -152,34 +156,29 @@ def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=N
         way = _narrow_gradient if choice.name == "narrow" else direct_numba.input_gradient_by_columns
         gx = _rectified(way(gy, w, size, stride, padding, dilation, bias), slope)
         return gx if alive is None else rectify_gradient(gx, alive)
-    alive = None if alive is None else channels_last(alive)
+    alive = None if alive is None else as_channels_last(alive)
     if choice.name == "direct":
         return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope, alive)
     if choice.name == "polyphase":
         corner = padding[0][0], padding[1][0]
         return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope), alive)
-    turned, ((top, _), (left, _)) = _turned(gy, w, size, padding, dilation)
-    weights = winograd_numba.weights_for(turned, *choice.m)
-    return winograd_numba.convolve(gy, weights, out, kernel, (top, left), size, choice.m, bias, *_limits(slope), alive)
-
-
-def _turned(gy, w, size, padding, dilation):
-    """At stride 1 it is a convolution, with the kernel read backwards, its two channel axes exchanged, and a padding."""
-    reach = zip(w.shape[2:], dilation, padding, size, gy.shape[2:], strict=True)
-    around = tuple(((k - 1) * d - lo, n - q + lo) for k, d, (lo, _), n, q in reach)
-    return w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), around
+    # At stride 1 it is a convolution with the kernel read backwards and its two channel axes exchanged.
+    corner = kernel[0] - 1 - padding[0][0], kernel[1] - 1 - padding[1][0]
+    weights = winograd_numba.weights_for(w, *choice.m, True)
+    return winograd_numba.convolve(gy, weights, out, kernel, corner, size, choice.m, bias, *_limits(slope), alive)
 
 
 def _narrow_gradient(gy, w, size, stride, padding, dilation, bias):
     """The gradient of the input at stride 1 for few channels."""
-    turned, around = _turned(gy, w, size, padding, dilation)
-    return direct_numba.forward_narrow(gy, turned, around, dilation, bias)
+    reach = zip(w.shape[2:], dilation, padding, size, gy.shape[2:], strict=True)
+    around = tuple(((k - 1) * d - lo, n - q + lo) for k, d, (lo, _), n, q in reach)
+    return direct_numba.forward_narrow(gy, w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), around, dilation, bias)
 
 
 def conv_weight_gradient(x, gy, kernel, stride, padding, dilation, groups=1):
     """Carry a gradient to the weights; arguments as the reference."""
     shape = (gy.shape[1], x.shape[1] // groups, *kernel)
-    check(x.shape, shape, stride, padding, dilation, groups, gy.shape)
+    check_once(x.shape, shape, stride, padding, dilation, groups, gy.shape)
     if x.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
         gw = conv_weight_gradient(x[:, :, None], gy[:, :, None], (1, *kernel), stride, padding, dilation, groups)

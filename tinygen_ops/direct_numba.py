@@ -26,7 +26,7 @@ from numba import get_num_threads, prange
 from tinygen_ops import memory
 from tinygen_ops.compile import address, jit
 from tinygen_ops.frozen import once
-from tinygen_ops.layout import channels_last
+from tinygen_ops.layout import as_channels_last
 from tinygen_ops.simd import W, broadcast, call_address, load, load_float, maximum, select_less, store, store_float
 from tinygen_ops.tiles import ROWS, table, tile_rows
 
@@ -154,24 +154,29 @@ def pack(matrix, cut, packed):
 
 
 @jit(parallel=True)
-def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, rectified, y, scratch):
+def correlate(
+    tiles, x, x_steps, shape, taps, runs, cut, weights, bias, slope, rectified, y, y_steps, apart, scratch, scratch_of
+):
     """Run the products of a plan over all rows and panels.
 
     Args:
         tiles: addresses of the tile functions.
-        x: input address, and steps (sample, row, pixel), height: an array of 5.
+        x: address of the input.
+        x_steps: its (sample, row, pixel), and its height.
         shape: (samples, output rows, output places, row stride, place stride, blocks of rows).
         taps: `Runs.taps`.
         runs: `Runs.rows`.
         cut: for each panel (first output channel, vectors, channels that are there, place in weights, input offset).
         weights: address of the packed panels.
-        bias: address of the bias.
-        has_bias: whether there is one.
+        bias: address of the bias, filled up to whole panels, or 0.
         slope: what negative results are multiplied by, where `rectified`.
         rectified: whether they are.
-        y: output address, steps (sample, row, pixel), and how many bytes behind each number the one lies that it is
-            cut off by: 0 where that is not above 0 (0 bytes: it is not).
-        scratch: address of room for blocks of incomplete panels, and floats for each item.
+        y: address of the output.
+        y_steps: its (sample, row, pixel).
+        apart: bytes from each number of the output to the one that it is cut off by: it becomes 0 where that is not
+            above 0; 0: it stays as it is.
+        scratch: address of room for blocks of incomplete panels.
+        scratch_of: floats of it for each item.
     """
     samples, height_out, places, sh, sw, blocks = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
     rows, count = samples * height_out, cut.shape[0]
@@ -181,16 +186,16 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
         first, vectors, width = cut[panel, 0], cut[panel, 1], cut[panel, 2]
         wide = vectors * W
         whole = width == wide
-        room = scratch[0] + 4 * scratch[1] * item
-        pixel = y[3] if whole else wide
+        room = scratch + 4 * scratch_of * item
+        pixel = y_steps[2] if whole else wide
         for row in range(r0, r1):
             n, p = row // height_out, row % height_out
-            to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
+            to = y + 4 * (n * y_steps[0] + p * y_steps[1] + first) if whole else room + 4 * (row - r0) * places * wide
             for q in range(places):
                 for j in range(0, wide, W):
                     start = broadcast(np.float32(0))
-                    if has_bias:
-                        start = load(bias, first + j)  # the bias is filled up to whole panels
+                    if bias != 0:
+                        start = load(bias, first + j)
                     store(to + 4 * q * pixel, j, start)
         for k in range(runs.shape[0]):
             depth = runs[k, 1]
@@ -200,20 +205,23 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
                     n, p = row // height_out, row % height_out
                     at = p * sh + taps[1] + tap * taps[2]
                     skip = max(0, (taps[2] - 1 - at) // taps[2])  # kernel rows above the image
-                    last = min(min(together, taps[0] - tap), (x[4] - 1 - at + taps[2]) // taps[2])
+                    last = min(min(together, taps[0] - tap), (x_steps[3] - 1 - at + taps[2]) // taps[2])
                     if skip >= last:
                         continue
-                    a = x[0] + 4 * (n * x[1] + (at + skip * taps[2]) * x[2] + runs[k, 0] + cut[panel, 4])
+                    here = n * x_steps[0] + (at + skip * taps[2]) * x_steps[1]
+                    a = x + 4 * (here + runs[k, 0] + cut[panel, 4])
                     b = weights + 4 * (cut[panel, 3] + ((tap + skip) * taps[3] + runs[k, 2]) * wide)
-                    to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
+                    to = room + 4 * (row - r0) * places * wide
+                    if whole:
+                        to = y + 4 * (n * y_steps[0] + p * y_steps[1] + first)
                     q = runs[k, 3]
                     for t in range(runs[k, 5]):
                         size = runs[k, 6] + (1 if t < runs[k, 7] else 0)
                         call_address(
                             tiles[vectors, size],
                             (
-                                a + 4 * q * sw * x[3], sw * x[3], taps[2] * x[2], 1, b, taps[3] * wide, wide,
-                                to + 4 * q * pixel, pixel, last - skip, depth, 1,
+                                a + 4 * q * sw * x_steps[2], sw * x_steps[2], taps[2] * x_steps[1], 1, b,
+                                taps[3] * wide, wide, to + 4 * q * pixel, pixel, last - skip, depth, 1,
                             ),
                         )  # fmt: skip
                         q += size
@@ -221,7 +229,9 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
             zero, factor = broadcast(np.float32(0)), broadcast(slope)
             for row in range(r0, r1):
                 n, p = row // height_out, row % height_out
-                to = y[0] + 4 * (n * y[1] + p * y[2] + first) if whole else room + 4 * (row - r0) * places * wide
+                to = room + 4 * (row - r0) * places * wide
+                if whole:
+                    to = y + 4 * (n * y_steps[0] + p * y_steps[1] + first)
                 for q in range(places):
                     for j in range(0, wide, W):
                         here = to + 4 * q * pixel
@@ -231,101 +241,111 @@ def correlate(tiles, x, shape, taps, runs, cut, weights, bias, has_bias, slope, 
                         else:
                             value = select_less(zero, value, value, factor * value)
                         store(here, j, value)
-        if whole and y[4] != 0:
+        if whole and apart != 0:
             zero = broadcast(np.float32(0))
             for row in range(r0, r1):
                 n, p = row // height_out, row % height_out
-                to = y[0] + 4 * (n * y[1] + p * y[2] + first)
+                to = y + 4 * (n * y_steps[0] + p * y_steps[1] + first)
                 for q in range(places):
                     for j in range(0, wide, W):
                         here = to + 4 * q * pixel
-                        store(here, j, select_less(zero, load(here + y[4], j), load(here, j), zero))
+                        store(here, j, select_less(zero, load(here + apart, j), load(here, j), zero))
         if not whole:
             for row in range(r0, r1):
                 n, p = row // height_out, row % height_out
-                to = y[0] + 4 * (n * y[1] + p * y[2] + first)
+                to = y + 4 * (n * y_steps[0] + p * y_steps[1] + first)
                 for q in range(places):
                     for j in range(width):
                         value = load_float(room, ((row - r0) * places + q) * wide + j)
-                        if y[4] != 0 and not load_float(to + y[4], q * y[3] + j) > 0:
+                        if apart != 0 and not load_float(to + apart, q * y_steps[2] + j) > 0:
                             value = np.float32(0)
-                        store_float(to, q * y[3] + j, value)
+                        store_float(to, q * y_steps[2] + j, value)
+
+
+class Steps(NamedTuple):
+    """How a channels-last image lies: floats from sample to sample, row to row, pixel to pixel; height and width."""
+
+    sample: int
+    row: int
+    pixel: int
+    height: int
+    width: int
 
 
 class Layout(NamedTuple):
     """What `correlate` needs to know that depends on shapes alone, and the floats of scratch memory of each item."""
 
     tiles: np.ndarray
+    x_steps: np.ndarray
     shape: np.ndarray
     taps: np.ndarray
     runs: np.ndarray
     cut: np.ndarray
+    y_steps: np.ndarray
     items: int
     scratch: int
 
 
 @functools.lru_cache(maxsize=4096)
 def layout(
-    taps_h: tuple[int, ...], taps_w: tuple[int, ...], sh: int, sw: int, width: int, pixel: int, samples: int,
-    height_out: int, width_out: int, weights: tuple[int, ...], merge: bool, threads: int,
+    taps_h: tuple[int, ...], taps_w: tuple[int, ...], sh: int, sw: int, samples: int, x: Steps, y: Steps,
+    weights: tuple[int, ...], merge: bool, threads: int,
 ) -> Layout:
     """Lay out a convolution.
 
     Args:
-        taps_h: see :func:`plan`, and likewise `taps_w`, `width`, `pixel` and `merge`.
+        taps_h: see :func:`plan`, and likewise `taps_w` and `merge`.
         taps_w: likewise.
         sh: stride along the columns.
         sw: along the rows.
-        width: of the input.
-        pixel: floats from one input pixel to the next.
         samples: N.
-        height_out: of the output.
-        width_out: of the output.
+        x: the input.
+        y: the output.
         weights: their shape (groups, R, S, depth, columns).
         merge: put the kernel columns together.
         threads: that share the work.
     """
     groups, kh, kw, depth, columns = weights
-    runs = plan(taps_h, taps_w, sw, width, width_out, depth, pixel, merge)
+    runs = plan(taps_h, taps_w, sw, x.width, y.width, depth, x.pixel, merge)
     _, cut = cuts_of(groups, kh * kw, depth, columns)
-    rows = samples * height_out
-    blocks = blocks_of(rows, width_out, len(cut), threads)
+    rows = samples * y.height
+    blocks = blocks_of(rows, y.width, len(cut), threads)
     partial = cut[-1, 1] * W > cut[-1, 2]  # each group's last panel is as wide
-    scratch = -(-rows // blocks) * width_out * 2 * W if partial else 0
-    shape = np.array([samples, height_out, width_out, sh, sw, blocks], np.int64)
-    return Layout(table(runs.sizes), shape, np.array(runs.taps, np.int64), runs.rows, cut, blocks * len(cut), scratch)
+    scratch = -(-rows // blocks) * y.width * 2 * W if partial else 0
+    x_steps, y_steps = np.array(x[:4], np.int64), np.array(y[:3], np.int64)
+    shape = np.array([samples, y.height, y.width, sh, sw, blocks], np.int64)
+    taps = np.array(runs.taps, np.int64)
+    return Layout(table(runs.sizes), x_steps, shape, taps, runs.rows, cut, y_steps, blocks * len(cut), scratch)
 
 
 def run(
-    x: Image, y: Image, taps_h: tuple[int, ...], taps_w: tuple[int, ...], sh: int, sw: int, samples: int,
-    matrix: np.ndarray, merge: bool = False, bias: np.ndarray | None = None, slope: float | None = None, apart: int = 0,
+    form: Layout, x: int, weights: int, y: int, bias: np.ndarray | None = None, slope: float | None = None,
+    apart: int = 0,
 ) -> None:
-    """Call `correlate` with all that it needs for the weights `matrix` (groups, R, S, depth, columns).
+    """Call `correlate`.
 
-    `apart` is the number of bytes from a number of y to the one that it is cut off by, or 0.
+    Args:
+        form: what it is to do.
+        x: address of the input.
+        weights: of the packed panels.
+        y: of the output.
+        bias: (O,) or None.
+        slope: of the rectifier behind, or None.
+        apart: as `correlate`.
     """
-    form = layout(
-        taps_h, taps_w, sh, sw, x.width, x.pixel, samples, y.height, y.width, matrix.shape, merge, get_num_threads()
-    )
-    weights = packed_once(matrix)
     room = np.empty(max(1, form.items * form.scratch), np.float32)
-    if bias is not None:
-        bias = np.concatenate([bias, NO_BIAS])  # whole vectors are read
+    filled = NO_BIAS if bias is None else filled_up(bias)
     correlate(
-        form.tiles,
-        np.array([x.address, x.sample, x.row, x.pixel, x.height], np.int64),
-        form.shape,
-        form.taps,
-        form.runs,
-        form.cut,
-        address(weights),
-        address(bias) if bias is not None else 0,
-        bias is not None,
-        np.float32(slope or 0),
-        slope is not None,
-        np.array([y.address, y.sample, y.row, y.pixel, apart], np.int64),
-        np.array([address(room), form.scratch], np.int64),
-    )
+        form.tiles, x, form.x_steps, form.shape, form.taps, form.runs, form.cut, weights,
+        0 if bias is None else filled.address, np.float32(slope or 0), slope is not None, y, form.y_steps, apart,
+        address(room) if form.scratch else 0, form.scratch,
+    )  # fmt: skip
+
+
+@once
+def filled_up(bias: np.ndarray) -> np.ndarray:
+    """A bias with zeros behind: whole vectors are read."""
+    return np.concatenate([bias, NO_BIAS])
 
 
 @functools.lru_cache(maxsize=4096)
@@ -372,19 +392,22 @@ def packed(matrix: np.ndarray) -> np.ndarray:
     return out
 
 
-packed_once = once(packed)
-
-
 def image(x: np.ndarray) -> Image:
     """Describe a contiguous channels-last array (N, H, W, C)."""
-    # not from x.strides: NumPy leaves the step of an axis of length 1 as it happens to be
-    _, height, width, channels = x.shape
-    return Image(address(x), height * width * channels, width * channels, channels, height, width, x)
+    return Image(address(x), *steps_of(x.shape), x)
 
 
-def distance(x: np.ndarray, other: np.ndarray | None) -> int:
-    """Return the bytes from a number of x to its like in `other`, both contiguous and of one shape; 0 for None."""
-    return 0 if other is None else address(other) - address(x)
+@functools.lru_cache(maxsize=4096)
+def steps_of(shape: tuple[int, ...]) -> Steps:
+    """The steps of a contiguous array (N, H, W, C)."""
+    # not from the array's strides: NumPy leaves the step of an axis of length 1 as it happens to be
+    _, height, width, channels = shape
+    return Steps(height * width * channels, width * channels, channels, height, width)
+
+
+def distance(x: int, other: np.ndarray | None) -> int:
+    """Return the bytes from the array at address x to `other`, which lies as it does; 0 for None."""
+    return 0 if other is None else address(other) - x
 
 
 def out_size(size, kernel, stride, padding, dilation) -> tuple[int, ...]:
@@ -393,38 +416,81 @@ def out_size(size, kernel, stride, padding, dilation) -> tuple[int, ...]:
     return tuple((n + lo + hi - (k - 1) * d - 1) // s + 1 for n, k, s, (lo, hi), d in cases)
 
 
-def forward(x, w, stride, padding, dilation, groups, bias=None, slope=None):
-    """(N, C, H, W), (O, C/g, R, S) -> (N, O, P, Q) in channels-last memory."""
+@once
+def forward_panels(w: np.ndarray, groups: int) -> np.ndarray:
+    """Pack weights for `forward`."""
+    out, depth, kh, kw = w.shape
+    # (O, C/g, R, S) -> (g, R, S, C/g, O/g)
+    return packed(w.reshape(groups, out // groups, depth, kh, kw).transpose(0, 3, 4, 2, 1))
+
+
+@functools.lru_cache(maxsize=4096)
+def forward_form(x, w, stride, padding, dilation, groups, threads) -> tuple[tuple[int, ...], Layout]:
+    """The shape (N, P, Q, O) of the result of `forward`, and the layout for it; x and w are shapes."""
     (sh, sw), (dh, dw), ((top, _), (left, _)) = stride, dilation, padding
-    out_channels, depth, kh, kw = w.shape
-    size = out_size(x.shape[2:], (kh, kw), stride, padding, dilation)
-    xs = channels_last(x)
-    y = memory.empty((x.shape[0], *size, out_channels))
+    (samples, channels, *size), (out, depth, kh, kw) = x, w
+    y = (samples, *out_size(size, (kh, kw), stride, padding, dilation), out)
     taps_h = tuple(r * dh - top for r in range(kh))
     taps_w = tuple(s * dw - left for s in range(kw))
-    # (O, C/g, R, S) -> (g, R, S, C/g, O/g)
-    matrix = w.reshape(groups, out_channels // groups, depth, kh, kw).transpose(0, 3, 4, 2, 1)
-    run(image(xs), image(y), taps_h, taps_w, sh, sw, x.shape[0], matrix, depth < MERGE, bias, slope)
+    weights = (groups, kh, kw, depth, out // groups)
+    steps = steps_of((samples, *size, channels)), steps_of(y)
+    return y, layout(taps_h, taps_w, sh, sw, samples, *steps, weights, depth < MERGE, threads)
+
+
+def forward(x, w, stride, padding, dilation, groups, bias=None, slope=None):
+    """(N, C, H, W), (O, C/g, R, S) -> (N, O, P, Q) in channels-last memory."""
+    shape, form = forward_form(x.shape, w.shape, stride, padding, dilation, groups, get_num_threads())
+    xs, y = as_channels_last(x), memory.empty(shape)
+    weights = forward_panels(w, groups)
+    run(form, address(xs), weights.address, address(y), bias, slope)
     return y.transpose(0, 3, 1, 2)
+
+
+@once
+def phase_panels(w: np.ndarray, groups: int, places_h: tuple[int, ...], places_w: tuple[int, ...]) -> np.ndarray:
+    """Pack the weights of these kernel places for `input_gradient`."""
+    part = w[:, :, _slice(places_h), _slice(places_w)]
+    # (O, C/g, R', S') -> (g, R', S', O/g, C/g)
+    return packed(part.reshape(groups, w.shape[0] // groups, *part.shape[1:]).transpose(0, 3, 4, 1, 2))
+
+
+class Phase(NamedTuple):
+    """A phase of the input's gradient: its first float, the kernel places that reach it, and the layout."""
+
+    first: int
+    places_h: tuple[int, ...]
+    places_w: tuple[int, ...]
+    form: Layout
+
+
+@functools.lru_cache(maxsize=4096)
+def gradient_forms(gy, w, size, stride, padding, dilation, groups, threads) -> list[Phase]:
+    """The phases of `input_gradient`; gy and w are shapes."""
+    (samples, outputs, *gy_size), depth, out_per_group = gy, w[1], w[0] // groups
+    whole, source = steps_of((samples, *size, depth * groups)), steps_of((samples, *gy_size, outputs))
+    axes = [
+        [_phase(a, k, s, lo, d) for a in range(min(s, n))]
+        for k, s, (lo, _), d, n in zip(w[2:], stride, padding, dilation, size, strict=True)
+    ]
+    phases = []
+    for (a, (taps_h, places_h)), (b, (taps_w, places_w)) in itertools.product(*map(enumerate, axes)):
+        rows, columns = -(-(size[0] - a) // stride[0]), -(-(size[1] - b) // stride[1])
+        to = Steps(whole.sample, whole.row * stride[0], whole.pixel * stride[1], rows, columns)
+        weights = (groups, len(places_h), len(places_w), out_per_group, depth)
+        form = layout(taps_h, taps_w, 1, 1, samples, source, to, weights, out_per_group < MERGE, threads)
+        phases.append(Phase(a * whole.row + b * whole.pixel, places_h, places_w, form))
+    return phases
 
 
 def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, slope=None, alive=None):
     """(N, O, P, Q), (O, C/g, R, S) -> (N, C, H, W): a convolution of gy for each phase of the stride."""
-    depth, out_per_group = w.shape[1], w.shape[0] // groups
-    gs = channels_last(gy)
-    gx = memory.empty((gy.shape[0], *size, depth * groups))
-    whole, source, apart = image(gx), image(gs), distance(gx, alive)
-    phases_h = [_phase(a, w.shape[2], stride[0], padding[0][0], dilation[0]) for a in range(min(stride[0], size[0]))]
-    phases_w = [_phase(b, w.shape[3], stride[1], padding[1][0], dilation[1]) for b in range(min(stride[1], size[1]))]
-    for a, (taps_h, places_h) in enumerate(phases_h):
-        for b, (taps_w, places_w) in enumerate(phases_w):
-            rows, columns = -(-(size[0] - a) // stride[0]), -(-(size[1] - b) // stride[1])
-            # (O, C/g, R, S) -> (g, R', S', O/g, C/g), with the kernel places of this phase
-            part = w[:, :, _slice(places_h), _slice(places_w)]
-            matrix = part.reshape(groups, out_per_group, *part.shape[1:]).transpose(0, 3, 4, 1, 2)
-            begin = whole.address + 4 * (a * whole.row + b * whole.pixel)
-            to = Image(begin, whole.sample, whole.row * stride[0], whole.pixel * stride[1], rows, columns, gx)
-            run(source, to, taps_h, taps_w, 1, 1, gy.shape[0], matrix, out_per_group < MERGE, bias, slope, apart)
+    gs, gx = as_channels_last(gy), memory.empty((gy.shape[0], *size, w.shape[1] * groups))
+    source, whole = address(gs), address(gx)
+    apart = distance(whole, alive)
+    phases = gradient_forms(gy.shape, w.shape, tuple(size), stride, padding, dilation, groups, get_num_threads())
+    for first, places_h, places_w, form in phases:
+        weights = phase_panels(w, groups, places_h, places_w)
+        run(form, source, weights.address, whole + 4 * first, bias, slope, apart)
     return gx.transpose(0, 3, 1, 2)
 
 
@@ -442,7 +508,10 @@ def forward_narrow(x, w, padding, dilation, bias=None):
     taps_h = tuple(r * dilation[0] - top for r in range(kh))
     # (O, C, R, S) -> (1, R, 1, C, S O)
     matrix = w.transpose(2, 1, 3, 0).reshape(1, kh, 1, depth, kw * out_channels)
-    run(image(channels_last(x)), image(z), taps_h, (-left,), 1, 1, x.shape[0], matrix)
+    xs, weights = as_channels_last(x), packed(matrix)
+    steps = steps_of(xs.shape), steps_of(z.shape)
+    form = layout(taps_h, (-left,), 1, 1, x.shape[0], *steps, matrix.shape, False, get_num_threads())
+    run(form, address(xs), address(weights), address(z))
     y = np.empty((x.shape[0], height, width, out_channels), np.float32)
     bias = np.zeros(out_channels, np.float32) if bias is None else np.ascontiguousarray(bias)
     add_columns(address(z), x.shape[0] * height, reach, kw, dilation[1], out_channels, width, address(bias), address(y))
@@ -461,6 +530,13 @@ def add_columns(z, rows, reach, kw, step, columns, width, bias, y):
                 store_float(y, (row * width + q) * columns + o, total)
 
 
+@once
+def column_panels(w: np.ndarray) -> np.ndarray:
+    """Pack weights for `input_gradient_by_columns`."""
+    # (O, C, R, S) -> (1, 1, 1, O, R S C)
+    return packed(w.transpose(0, 2, 3, 1).reshape(1, 1, 1, len(w), -1))
+
+
 def input_gradient_by_columns(gy, w, size, stride, padding, dilation, bias=None):
     """`input_gradient` in one group for few input channels, which would leave most of a vector empty.
 
@@ -471,9 +547,10 @@ def input_gradient_by_columns(gy, w, size, stride, padding, dilation, bias=None)
     samples, out_channels, height, width = gy.shape
     columns = channels * math.prod(kernel)
     z = memory.empty((samples, height, width, columns))
-    # (O, C, R, S) -> (1, 1, 1, O, R S C)
-    matrix = w.transpose(0, 2, 3, 1).reshape(1, 1, 1, out_channels, columns)
-    run(image(channels_last(gy)), image(z), (0,), (0,), 1, 1, samples, matrix)
+    gs, weights = as_channels_last(gy), column_panels(w)
+    steps = steps_of(gs.shape), steps_of(z.shape)
+    form = layout((0,), (0,), 1, 1, samples, *steps, (1, 1, 1, out_channels, columns), False, get_num_threads())
+    run(form, address(gs), weights.address, address(z))
     gx = memory.empty((samples, *size, channels))
     axes = [
         (*sizes[:3], step, lo, away)
@@ -520,7 +597,7 @@ def gather_columns(z, samples, axes, channels, bias, gx):
 
 
 @functools.lru_cache(maxsize=4096)
-def _phase(remainder: int, kernel: int, stride: int, lo: int, dilation: int) -> tuple[tuple[int, ...], list[int]]:
+def _phase(remainder: int, kernel: int, stride: int, lo: int, dilation: int) -> tuple[tuple[int, ...], ...]:
     """For input places with this remainder: the places of gy that reach them, in order, and by which kernel place.
 
     Input place i gets gy[j] w[k] for j stride + k dilation - lo = i.
@@ -530,10 +607,10 @@ def _phase(remainder: int, kernel: int, stride: int, lo: int, dilation: int) -> 
         for k in range(kernel)
         if (remainder + lo - k * dilation) % stride == 0
     )
-    return tuple(j for j, _ in taps), [k for _, k in taps]
+    return tuple(j for j, _ in taps), tuple(k for _, k in taps)
 
 
-def _slice(places: list[int]) -> slice:
+def _slice(places: tuple[int, ...]) -> slice:
     """The slice that takes equally spaced places."""
     if not places:
         return slice(0, 0)
@@ -620,7 +697,7 @@ def weight_gradient(x, gy, kernel, stride, padding, dilation, groups):
     """(N, C, H, W), (N, O, P, Q) -> (O, C/g, R, S)."""
     (kh, kw), samples = kernel, x.shape[0]
     out_per_group, depth = gy.shape[1] // groups, x.shape[1] // groups
-    xs, gs = channels_last(x), channels_last(gy)
+    xs, gs = as_channels_last(x), as_channels_last(gy)
     source, over = image(xs), image(gs)
     taps_h = tuple(r * dilation[0] - padding[0][0] for r in range(kh))
     taps_w = tuple(s * dilation[1] - padding[1][0] for s in range(kw))

@@ -8,14 +8,25 @@ import functools
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["KEPT", "once"]
+from tinygen_ops.compile import address
+
+__all__ = ["KEPT", "Made", "once"]
 
 KEPT = 1 << 30  # bytes; what was wanted longest ago is dropped, and worked out again when it is wanted
-_known: OrderedDict[tuple, np.ndarray] = OrderedDict()
+
+
+class Made(NamedTuple):
+    """An array for kernels, and its address, which takes a microsecond to ask for."""
+
+    array: np.ndarray
+    address: int
+
+
+_known: OrderedDict[tuple, tuple[Callable[[], np.ndarray | None], Made]] = OrderedDict()  # and the memory's owner
 
 
 def owner_of(array: np.ndarray) -> np.ndarray:
@@ -25,22 +36,28 @@ def owner_of(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def once(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Let a function of an array (and of numbers) work once for each frozen array."""
+def once(function: Callable[..., np.ndarray]) -> Callable[..., Made]:
+    """Let a function of an array (and of what can be hashed) work once for each frozen array.
+
+    Arrays are told apart as objects, not by their memory: a view that is made anew each time is worked on each time.
+    """
 
     @functools.wraps(function)
-    def kept(array: np.ndarray, *numbers: Any) -> np.ndarray:
+    def kept(array: np.ndarray, *settings: Any) -> Made:
+        key = (function, id(array), settings)
+        if (known := _known.get(key)) is not None:
+            if not known[0]().flags.writeable:
+                _known.move_to_end(key)
+                return known[1]
+            del _known[key]
+        result = function(array, *settings)
+        made = Made(result, address(result))
         owner = owner_of(array)
-        if owner.flags.writeable:
-            return function(array, *numbers)
-        view = array.__array_interface__["data"][0], array.shape, array.strides
-        key = (function.__qualname__, id(owner), *view, *numbers)
-        if key not in _known:
-            _known[key] = function(array, *numbers)
-            weakref.finalize(owner, _known.pop, key, None)
-            while len(_known) > 1 and sum(result.nbytes for result in _known.values()) > KEPT:
+        if not owner.flags.writeable:
+            _known[key] = weakref.ref(owner), made
+            weakref.finalize(array, _known.pop, key, None)
+            while len(_known) > 1 and sum(kept.array.nbytes for _, kept in _known.values()) > KEPT:
                 _known.popitem(last=False)
-        _known.move_to_end(key)
-        return _known[key]
+        return made
 
     return kept

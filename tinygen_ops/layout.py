@@ -13,7 +13,10 @@ from tinygen_ops import memory
 from tinygen_ops.arrays import array_module
 from tinygen_ops.registry import kernel
 
-__all__ = ["channels_last", "contiguous", "in_memory_order", "join_channels", "lies_channels_last", "new_like"]
+__all__ = [
+    "as_channels_last", "channels_last", "contiguous", "in_memory_order", "join_channels", "lies_channels_last",
+    "new_like",
+]  # fmt: skip
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
@@ -34,6 +37,12 @@ def contiguous(x: Array) -> Array:
 def channels_last(x: Array) -> Array:
     """Return x (N, C, *S) as (N, *S, C), the channels side by side: a view where it lies so, else a copy."""
     return array_module(x).ascontiguousarray(x.transpose(0, *range(2, x.ndim), 1))
+
+
+def as_channels_last(x: np.ndarray) -> np.ndarray:
+    """`channels_last` of x (N, C, H, W), without a word to the registry where it is a view."""
+    view = x.transpose(0, 2, 3, 1)
+    return view if view.flags.c_contiguous else channels_last(x)
 
 
 def lies_channels_last(x: Array) -> bool:
@@ -57,13 +66,20 @@ def join_channels(xs: Sequence[Array]) -> Array:
 
 def in_memory_order(x: np.ndarray) -> np.ndarray | None:
     """Return a one-dimensional view of x in the order of its memory; None where its numbers lie with gaps."""
-    axes = sorted(range(x.ndim), key=lambda i: -x.strides[i])
-    ordered = x.transpose(axes)
+    ordered = x.transpose(_axes(x))
     return ordered.reshape(-1) if ordered.flags.c_contiguous else None
 
 
 def new_like(x: np.ndarray) -> np.ndarray:
     """Return a new array with the shape and the layout of x, which is dense, in memory that is used again."""
-    axes = sorted(range(x.ndim), key=lambda i: -x.strides[i])
-    made = memory.empty(tuple(x.shape[i] for i in axes))
-    return made.transpose(np.argsort(axes))
+    axes, shape = _axes(x), x.shape
+    made = memory.empty(tuple([shape[i] for i in axes]))
+    return made.transpose([axes.index(i) for i in range(x.ndim)])
+
+
+def _axes(x: np.ndarray) -> Sequence[int]:
+    """The axes of x, that of the largest steps first."""
+    strides = x.strides
+    if x.ndim == 4 and strides[0] >= strides[2] >= strides[3] >= strides[1]:
+        return (0, 2, 3, 1)
+    return sorted(range(x.ndim), key=lambda i: -strides[i])

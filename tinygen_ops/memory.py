@@ -25,11 +25,15 @@ _free: OrderedDict[int, list[tuple]] = OrderedDict()  # bytes -> memory of that 
 _unused = 0  # bytes in `_free`
 
 
+class _Memory(np.ndarray):
+    """Bytes to lend."""
+
+
 class _Room(np.ndarray):
     """What an array and its views are views of: it goes when the last of them has gone, and gives its memory back.
 
-    NumPy lets a view of a view stand on the array behind, whose own base it would be again, and so on down, but stops
-    where the type changes: hence a class of its own, on memory that is no ndarray's.
+    NumPy lets a view of a view stand on the array behind, and so on down, but stops where the type changes: hence this
+    class and the one before.
     """
 
     __slots__ = ("memory",)
@@ -54,7 +58,7 @@ def empty(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
     return room.view(np.ndarray)
 
 
-def _take(size: int) -> tuple[int, bytearray, int]:
+def _take(size: int) -> tuple[int, _Memory, int]:
     """Memory of at least so many bytes: (bytes, memory, where in it to begin).
 
     It is what waits of that size, else of the next larger one that is not far off.
@@ -69,11 +73,11 @@ def _take(size: int) -> tuple[int, bytearray, int]:
             memory = waiting.pop()
             _unused -= memory[0]
             return memory
-    memory = bytearray(size + ALIGNED)
-    return size, memory, -np.frombuffer(memory, np.uint8).ctypes.data % ALIGNED
+    memory = _Memory(size + ALIGNED, np.uint8)
+    return size, memory, -memory.ctypes.data % ALIGNED
 
 
-def _give_back(memory: tuple[int, bytearray, int]) -> None:
+def _give_back(memory: tuple[int, _Memory, int]) -> None:
     global _unused
     size = memory[0]
     with _lock:

@@ -20,13 +20,15 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
+from numba import get_num_threads
 
 from tinygen_ops import memory
 from tinygen_ops.compile import address
-from tinygen_ops.direct_numba import Image, distance, image, pack, panels
-from tinygen_ops.layout import channels_last
+from tinygen_ops.direct_numba import Steps, distance, pack, panels, steps_of
+from tinygen_ops.frozen import Made
+from tinygen_ops.layout import as_channels_last
 from tinygen_ops.simd import W
-from tinygen_ops.winograd_numba import Part, Target, multiply_parts, put_weights, sum_parts, weights_of
+from tinygen_ops.winograd_numba import Part, Target, multiply_parts, put_weights, sum_parts, tables_of, weights_of
 
 
 class Phase(NamedTuple):
@@ -57,11 +59,10 @@ def phases_out(kernel: int, lo: int, size: int) -> list[Phase]:
     return found
 
 
-def half(x: Image, down: Phase, across: Phase) -> Image:
-    """The pixels of a phase."""
-    begin = x.address + 4 * (down.first * x.row + across.first * x.pixel)
+def half(x: Steps, down: Phase, across: Phase) -> tuple[int, Steps]:
+    """The pixels of a phase: the first float, and how they lie."""
     height, width = (x.height - down.first + 1) // 2, (x.width - across.first + 1) // 2
-    return Image(begin, x.sample, 2 * x.row, 2 * x.pixel, height, width, x.array)
+    return down.first * x.row + across.first * x.pixel, Steps(x.sample, 2 * x.row, 2 * x.pixel, height, width)
 
 
 @functools.lru_cache(maxsize=256)
@@ -92,10 +93,10 @@ def halves(kernel: tuple[int, int]) -> tuple[int, int]:
     return (kernel[0] + 1) // 2, (kernel[1] + 1) // 2
 
 
-def parts_of(x: np.ndarray, kernel: tuple[int, int], padding: tuple[int, int]) -> tuple[list, list[Part]]:
-    """The phases of x: (along both axes), and the images."""
-    whole, phases = image(channels_last(x)), list(itertools.product(*map(phases_in, kernel, padding)))
-    return phases, [Part(half(whole, down, across), -down.begin, -across.begin) for down, across in phases]
+def parts_of(shape: tuple[int, ...], kernel: tuple[int, int], padding: tuple[int, int]) -> tuple[list, list[Part]]:
+    """The phases of an input (N, H, W, C): (along both axes), and the images."""
+    whole, phases = steps_of(shape), list(itertools.product(*map(phases_in, kernel, padding)))
+    return phases, [Part(*half(whole, down, across), -down.begin, -across.begin) for down, across in phases]
 
 
 def forward(x, w, padding, size, m, bias=None, floor=-np.inf, slope=1.0):
@@ -112,13 +113,16 @@ def forward(x, w, padding, size, m, bias=None, floor=-np.inf, slope=1.0):
         slope: of what is negative.
     """
     out, channels, *kernel = w.shape
-    r, (phases, parts) = halves(kernel), parts_of(x, kernel, padding)
+    xs = as_channels_last(x)
+    r, (phases, parts) = halves(kernel), parts_of(xs.shape, kernel, padding)
     weights = memory.empty(((m[0] + r[0] - 1) * (m[1] + r[1] - 1) * 4 * channels * out,))
     for k, (down, across) in enumerate(phases):
         put_phase(w, down, across, m, r, address(weights), k * channels, 4 * channels)
     y = memory.empty((x.shape[0], *size, out))
     used = places_used(tuple((down.length, across.length) for down, across in phases), m, r)
-    multiply_parts(parts, [Target(image(y), used)], x.shape, weights, out, r, m, bias, floor, slope)
+    targets = (Target(0, steps_of(y.shape), used),)
+    tables = tables_of(x.shape[0], channels, tuple(parts), targets, out, r, m, get_num_threads())
+    multiply_parts(tables, address(xs), Made(weights, address(weights)), address(y), bias, floor, slope)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -137,9 +141,9 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0,
         alive: (N, H, W, C), contiguous: the result is 0 where this is not above 0; None: it stays as it is.
     """
     channels, out, *kernel = w.shape
-    r, source, turned = halves(kernel), image(channels_last(gy)), w.transpose(1, 0, 2, 3)
+    r, gs, turned = halves(kernel), as_channels_last(gy), w.transpose(1, 0, 2, 3)
     gx = memory.empty((gy.shape[0], *size, out))
-    apart = distance(gx, alive)
+    source, whole = steps_of(gs.shape), steps_of(gx.shape)
     together = {}  # phases that begin at the same place of gy share its patches
     for down, across in itertools.product(*map(phases_out, kernel, padding, size)):
         together.setdefault((-down.begin, -across.begin), []).append((down, across))
@@ -149,8 +153,11 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0,
         for k, (down, across) in enumerate(phases):
             put_phase(turned, down, across, m, r, address(weights) + 4 * k * each, 0, channels)
             used = places_used(((down.length, across.length),), m, r)
-            targets.append(Target(half(image(gx), down, across), used))
-        multiply_parts([Part(source, *corner)], targets, gy.shape, weights, out, r, m, bias, floor, slope, apart)
+            targets.append(Target(*half(whole, down, across), used))
+        parts = (Part(0, source, *corner),)
+        tables = tables_of(gy.shape[0], channels, parts, tuple(targets), out, r, m, get_num_threads())
+        made, to = Made(weights, address(weights)), address(gx)
+        multiply_parts(tables, address(gs), made, to, bias, floor, slope, distance(to, alive))
     return gx.transpose(0, 3, 1, 2)
 
 
@@ -165,9 +172,10 @@ def weight_gradient(x, gy, kernel, padding, m):
         m: outputs of a plane (mh, mw).
     """
     channels, columns, (kh, kw) = x.shape[1], gy.shape[1], halves(kernel)
-    phases, parts = parts_of(x, kernel, padding)
+    xs = as_channels_last(x)
+    phases, parts = parts_of(xs.shape, kernel, padding)
     used = places_used(tuple((down.length, across.length) for down, across in phases), m, (kh, kw))
-    sums = sum_parts(parts, image(channels_last(gy)), x.shape, columns, used, (kh, kw), m)
+    sums = sum_parts(xs, parts, as_channels_last(gy), channels, used, (kh, kw), m)
     gw = memory.empty((2 * kh, 2 * kw, channels, columns))
     step = channels * columns
     for k, (a, b) in enumerate(itertools.product((0, 1), (0, 1))):  # as `phases_in`: tap 2 t + a

@@ -23,10 +23,10 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
 from tinygen_ops import memory, winograd_generated
-from tinygen_ops.compile import address, jit, subroutine
-from tinygen_ops.direct_numba import Image, distance, image, packed, panels
+from tinygen_ops.compile import address, jit, subroutine, workspace
+from tinygen_ops.direct_numba import Steps, distance, packed, panels, steps_of
 from tinygen_ops.frozen import once
-from tinygen_ops.layout import channels_last
+from tinygen_ops.layout import as_channels_last
 from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, store
 from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
 
@@ -42,21 +42,23 @@ DEPTH = 256  # channels that are summed in registers before they are added to th
 PAD = W  # floats between the rows of matrices: steps of a power of two would meet in a few lines of the caches
 
 
-NO_PANELS, NO_STEPS, NO_LIMITS = np.empty((0, 8), np.int64), np.zeros(3, np.int64), np.zeros(2, np.float32)
+NO_PANELS, NO_STEPS, NO_BIAS = np.empty((0, 8), np.int64), np.zeros(3, np.int64), np.zeros(0, np.float32)
 
 
 class Part(NamedTuple):
-    """An image to convolve, and how many rows and columns before its first the patches begin."""
+    """An image to convolve: its first float, how it lies, and how many rows and columns before it the patches begin."""
 
-    image: Image
+    first: int
+    steps: Steps
     top: int
     left: int
 
 
 class Target(NamedTuple):
-    """Where to write, and for each place, for each part: whether its weights are other than 0 there."""
+    """Where to write: first float, how it lies, and for each place, for each part: whether its weights are not 0."""
 
-    image: Image
+    first: int
+    steps: Steps
     used: tuple[tuple[bool, ...], ...]
 
 
@@ -82,7 +84,10 @@ TRANSFORM, MULTIPLY = 1, 2  # the stages of `run_blocks`
 
 
 @jit(parallel=True)
-def run_blocks(blocks, stages, matrices, shape, parts, v, table_of, runs, cut, weights, bias, limits, y_steps, z, room):
+def run_blocks(
+    blocks, stages, matrices, shape, x, parts, v, table_of, runs, cut, weights, bias, floor, slope, y, y_steps, apart,
+    work, room,
+):
     """Transform patches, or multiply transformed ones with the weights and write the outputs, or both, block by block.
 
     Args:
@@ -92,36 +97,45 @@ def run_blocks(blocks, stages, matrices, shape, parts, v, table_of, runs, cut, w
         matrices: addresses of L and R of the patches' transform, and of the outputs'; 0 where an axis has none.
         shape: (rows of a patch, its columns, those of the transformed patch, those of a plane of outputs, channels of a
             part, rows and columns of patches in a sample): 9 numbers.
-        parts: for each image (address, steps of sample, row and pixel, height, width, zeros above, zeros to the left).
-        v: address of the transformed patches [place][patch][part and channel], floats from one patch to the next, from
-            one place to the next, from one thread's to the next's (0: all have the same).
+        x: address of the images.
+        parts: for each image (first float, steps of sample, row and pixel, height, width, zeros above, zeros to the
+            left).
+        v: of the transformed patches [place][patch][part and channel] the floats from one patch to the next, from one
+            place to the next, from one thread's to the next's (0: all have the same).
         table_of: addresses of the product's tiles.
         runs: what is summed: (place, first channel, channels, whether it is added to the place's result).
-        cut: for each panel (first output channel, vectors, place in weights, address of its output, rows and columns
-            that this has, first run, one behind the last).
+        cut: for each panel (first output channel, vectors, place in weights, first float of its output, rows and
+            columns that this has, first run, one behind the last).
         weights: address of panels of [place][channel][columns].
-        bias: address of the bias, one number for each output channel.
-        limits: (floor, slope): what is smaller than the floor becomes this; then v becomes the larger of v and slope v.
-        y_steps: of the outputs (sample, row, pixel), and how many bytes behind each number the one lies that it is cut
-            off by: 0 where that is not above 0 (0 bytes: it is not).
-        z: address of the products, patches that it has room for, floats from one thread's to the next's.
-        room: address of scratch memory, floats of one thread: for a patch between the two axes and as it was read
-            (with the channels of a part), or a plane of outputs.
+        bias: address of the bias, one number for each output channel, or 0.
+        floor: what is smaller becomes this.
+        slope: then v becomes the larger of v and slope v.
+        y: address of the outputs.
+        y_steps: of the outputs (sample, row, pixel).
+        apart: bytes from each number of the output to the one that it is cut off by: it becomes 0 where that is not
+            above 0; 0: it stays as it is.
+        work: address of scratch memory, which begins with the transformed patches.
+        room: in it, first float of the products, patches that they have room for, floats from one thread's to the
+            next's; first float of what is left and floats of one thread: for a patch between the two axes and as it was
+            read (with the channels of a part), or a plane of outputs.
     """
     for item in prange(blocks.shape[0]):
         own = 4 * get_thread_id()
-        mine, scratch = v[0] + own * v[3], room[0] + own * room[1]
+        mine, scratch = work + own * v[2], work + 4 * room[3] + own * room[4]
         if stages & TRANSFORM:
-            _transform(blocks[item], matrices, shape, parts, mine, v, scratch)
+            _transform(blocks[item], matrices, shape, x, parts, mine, v, scratch)
         if stages & MULTIPLY:
-            products = z[0] + own * z[2]
+            products, most = work + 4 * room[0] + own * room[2], room[1]
             for panel in range(blocks[item, 3], blocks[item, 4]):
-                _multiply(blocks[item], matrices, shape, mine, v, table_of, runs, cut[panel], weights, products, z[1])
-                _finish(blocks[item], matrices, shape, cut[panel], bias, limits, y_steps, products, z[1], scratch)
+                _multiply(blocks[item], matrices, shape, mine, v, table_of, runs, cut[panel], weights, products, most)
+                _finish(
+                    blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, products, most,
+                    scratch,
+                )  # fmt: skip
 
 
 @subroutine
-def _transform(block, matrices, shape, parts, to, v, scratch):
+def _transform(block, matrices, shape, x, parts, to, v, scratch):
     """Write L x R^T of a block's patches to v; what lies outside of the image is 0."""
     in_h, in_w, nh, nw, mh, mw, channels, across = (
         shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], shape[8],
@@ -133,7 +147,8 @@ def _transform(block, matrices, shape, parts, to, v, scratch):
         for t in range(block[0], block[1]):
             n, rest = t // per_sample, t % per_sample
             h, w = rest // across * mh - parts[k, 6], rest % across * mw - parts[k, 7]
-            patch, row, pixel = parts[k, 0] + 4 * (n * sample + h * row_of_x + w * pixel_of_x), row_of_x, pixel_of_x
+            patch = x + 4 * (parts[k, 0] + n * sample + h * row_of_x + w * pixel_of_x)
+            row, pixel = row_of_x, pixel_of_x
             if h < 0 or w < 0 or h + in_h > height or w + in_w > width:
                 for i in range(in_h):
                     for j in range(in_w):
@@ -144,12 +159,12 @@ def _transform(block, matrices, shape, parts, to, v, scratch):
                                 value = load(patch, i * row + j * pixel + c)
                             store(zeroed, (i * in_w + j) * channels + c, value)
                 patch, row, pixel = zeroed, in_w * channels, channels
-            here = to + 4 * ((t - block[2]) * v[1] + k * channels)
+            here = to + 4 * ((t - block[2]) * v[0] + k * channels)
             for c in range(0, channels, CHUNK):
                 vectors = min(CHUNK, channels - c) // W
                 both_axes(
-                    matrices[0], matrices[1], in_h, in_w, nh, nw, patch + 4 * c, row, pixel, here + 4 * c, nw * v[2],
-                    v[2], scratch, vectors,
+                    matrices[0], matrices[1], in_h, in_w, nh, nw, patch + 4 * c, row, pixel, here + 4 * c, nw * v[1],
+                    v[1], scratch, vectors,
                 )  # fmt: skip
 
 
@@ -157,28 +172,28 @@ def _transform(block, matrices, shape, parts, to, v, scratch):
 def _multiply(block, matrices, shape, transformed, v, table_of, runs, panel, weights, products, most):
     """Multiply a block's transformed patches with one panel of the weights: products[place][patch][column]."""
     vectors = panel[1]
-    wide, depth_of_all = vectors * W, v[1] - PAD
+    wide, depth_of_all = vectors * W, v[0] - PAD
     many = block[1] - block[0]
     pieces = (many + ROWS - 1) // ROWS
     small, larger = many // pieces, many % pieces
     for run in range(panel[6], panel[7]):
         p, c, depth, add = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3]
         b = weights + 4 * (panel[2] + (p * depth_of_all + c) * wide)
-        a = transformed + 4 * (p * v[2] + (block[0] - block[2]) * v[1] + c)
+        a = transformed + 4 * (p * v[1] + (block[0] - block[2]) * v[0] + c)
         to = products + 4 * p * most * wide
         for k in range(pieces):
             size = small + (1 if k < larger else 0)
-            call_address(table_of[vectors, size], (a, v[1], 0, 1, b, 0, wide, to, wide, 1, depth, add))
-            a, to = a + 4 * size * v[1], to + 4 * size * wide
+            call_address(table_of[vectors, size], (a, v[0], 0, 1, b, 0, wide, to, wide, 1, depth, add))
+            a, to = a + 4 * size * v[0], to + 4 * size * wide
 
 
 @subroutine
-def _finish(block, matrices, shape, panel, bias, limits, y_steps, products, most, scratch):
-    """Transform products back, add the bias, rectify, write."""
+def _finish(block, matrices, shape, panel, bias, floor, slope, y, y_steps, apart, products, most, scratch):
+    """Transform products back, add the bias, rectify, cut off, write."""
     nh, nw, mh, mw, across = shape[2], shape[3], shape[4], shape[5], shape[8]
     per_sample, wide = shape[7] * across, panel[1] * W
     plane = scratch + 4 * nh * nw * CHUNK
-    lowest, factor, zero = broadcast(limits[0]), broadcast(limits[1]), broadcast(np.float32(0))
+    lowest, factor, zero = broadcast(floor), broadcast(slope), broadcast(np.float32(0))
     for t in range(block[0], block[1]):
         n, rest = t // per_sample, t % per_sample
         h, w = rest // across * mh, rest % across * mw
@@ -186,16 +201,19 @@ def _finish(block, matrices, shape, panel, bias, limits, y_steps, products, most
         both_axes(
             matrices[2], matrices[3], nh, nw, mh, mw, here, nw * place, place, plane, mw * wide, wide, scratch, panel[1]
         )
-        to = panel[3] + 4 * (n * y_steps[0] + h * y_steps[1] + w * y_steps[2] + panel[0])
+        to = y + 4 * (panel[3] + n * y_steps[0] + h * y_steps[1] + w * y_steps[2] + panel[0])
         for i in range(min(mh, panel[4] - h)):
             for j in range(min(mw, panel[5] - w)):
+                at = i * y_steps[1] + j * y_steps[2]
                 for c in range(0, wide, W):
-                    value = load(plane, (i * mw + j) * wide + c) + load(bias, panel[0] + c)
+                    value = load(plane, (i * mw + j) * wide + c)
+                    if bias != 0:
+                        value = value + load(bias, panel[0] + c)
                     value = maximum(lowest, value)  # not a number stays so: `maximum` then returns its second
-                    value, at = maximum(factor * value, value), i * y_steps[1] + j * y_steps[2] + c
-                    if y_steps[3] != 0:
-                        value = select_less(zero, load(to + y_steps[3], at), value, zero)
-                    store(to, at, value)
+                    value = maximum(factor * value, value)
+                    if apart != 0:
+                        value = select_less(zero, load(to + apart, at + c), value, zero)
+                    store(to, at + c, value)
 
 
 @jit(parallel=True)
@@ -262,8 +280,17 @@ def runs_of(channels: int, used: tuple[tuple[bool, ...], ...]) -> list[tuple[int
 
 
 @once
-def weights_for(w: np.ndarray, mh: int, mw: int) -> np.ndarray:
-    """Return the transformed weights of w (O, C, R, S), in panels; made once where w is frozen."""
+def weights_for(w: np.ndarray, mh: int, mw: int, back: bool = False) -> np.ndarray:
+    """Return the transformed weights of w (O, C, R, S), in panels; made once where w is frozen.
+
+    Args:
+        w: the weights.
+        mh: rows of a plane of outputs.
+        mw: its columns.
+        back: for the gradient of the input, where the kernel is read backwards and its two channel axes change places.
+    """
+    if back:
+        w = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
     out, depth, kh, kw = w.shape
     flat = packed(w.transpose(2, 3, 1, 0)[None])  # panels of (R, S, C, columns)
     result = memory.empty(((mh + kh - 1) * (mw + kw - 1) * depth * out,))
@@ -298,10 +325,20 @@ def convolve(x, weights, out, kernel, padding, size, m, bias=None, floor=-np.inf
         slope: above 0 and at most 1; then v becomes max(v, slope v), 1: it stays as it is.
         alive: (N, P, Q, out), contiguous: the result is 0 where this is not above 0; None: it stays as it is.
     """
-    y = memory.empty((x.shape[0], *size, out))
-    parts, targets = [Part(image(channels_last(x)), *padding)], [Target(image(y), all_used(kernel, m))]
-    multiply_parts(parts, targets, x.shape, weights, out, kernel, m, bias, floor, slope, distance(y, alive))
+    y, xs = memory.empty((x.shape[0], *size, out)), as_channels_last(x)
+    tables = plain_tables(x.shape, padding, tuple(size), out, tuple(kernel), m, get_num_threads())
+    to = address(y)
+    multiply_parts(tables, address(xs), weights, to, bias, floor, slope, distance(to, alive))
     return y.transpose(0, 3, 1, 2)
+
+
+@functools.lru_cache(maxsize=4096)
+def plain_tables(shape, padding, size, out, kernel, m, threads) -> "Tables":
+    """The tables of `convolve`: one image and one output, all of whose weights are used."""
+    samples, channels, *lengths = shape
+    parts = (Part(0, steps_of((samples, *lengths, channels)), *padding),)
+    targets = (Target(0, steps_of((samples, *size, out)), all_used(kernel, m)),)
+    return tables_of(samples, channels, parts, targets, out, kernel, m, threads)
 
 
 def all_used(kernel: tuple[int, int], m: tuple[int, int]) -> tuple[tuple[bool, ...], ...]:
@@ -309,72 +346,82 @@ def all_used(kernel: tuple[int, int], m: tuple[int, int]) -> tuple[tuple[bool, .
     return ((True,),) * ((m[0] + kernel[0] - 1) * (m[1] + kernel[1] - 1))
 
 
-def multiply_parts(parts, targets, shape, weights, out, kernel, m, bias, floor, slope, apart=0) -> None:
+def multiply_parts(tables, x, weights, y, bias, floor, slope, apart=0) -> None:
     """Convolve images, and write the sum of their results to each target.
 
     Args:
-        parts: the images.
-        targets: where to write; their steps are the same.
-        shape: (N, C, ...), samples and channels of a part.
-        weights: transformed, for each target len(parts) C channels.
-        out: O.
-        kernel: (R, S).
-        m: outputs of a plane (mh, mw).
+        tables: of `tables_of`.
+        x: address of the array with the images.
+        weights: transformed, for each target those of all parts.
+        y: address of the array with the targets.
         bias: as :func:`convolve`, and likewise the following.
         floor: what is smaller becomes this.
         slope: of what is negative.
         apart: bytes from a number of the result to the one that it is cut off by, or 0.
     """
-    (samples, channels), (mh, mw), (kh, kw) = shape[:2], m, kernel
-    nh, nw, deep, threads = mh + kh - 1, mw + kw - 1, channels * len(parts), get_num_threads()
-    sizes = tuple((y.height, y.width, used) for y, used in targets)
-    tables = tables_of(samples, channels, len(parts), sizes, out, tuple(kernel), m, threads)
-    steps, row_of_v, of_thread = tables.plan, deep + PAD, nh * nw * (CHUNK + max(channels, 2 * W))
-    of_v, of_z = nh * nw * steps.held * row_of_v, nh * nw * steps.longest * 2 * W
-    v, z, scratch = (memory.empty((n,)) for n in (steps.threads * of_v, threads * of_z, threads * of_thread))
-    bias = np.zeros(out, np.float32) if bias is None else np.ascontiguousarray(bias)
-    cut = tables.cut.copy()
-    cut[:, 3] = np.array([y.address for y, _ in targets], np.int64)[tables.cut[:, 3]]
-    common = (
-        tables.matrices, tables.shape, _about(parts),
-        _numbers(address(v), row_of_v, steps.held * row_of_v, of_v if steps.threads > 1 else 0),
-        tables.tiles, tables.runs, cut, address(weights), address(bias), np.array([floor, slope], np.float32),
-        _steps(targets[0].image, apart), _numbers(address(z), steps.longest, of_z), _numbers(address(scratch), of_thread),
-    )  # fmt: skip
-    for stages, blocks in steps.blocks:
-        run_blocks(blocks, stages, *common)
+    work = workspace(tables.work)
+    bias = NO_BIAS if bias is None else np.ascontiguousarray(bias)
+    for stages, blocks in tables.plan.blocks:
+        run_blocks(
+            blocks, stages, tables.matrices, tables.shape, x, tables.parts, tables.v, tables.tiles, tables.runs,
+            tables.cut, weights.address, address(bias) if bias.size else 0, np.float32(floor), np.float32(slope), y,
+            tables.y_steps, apart, address(work), tables.room,
+        )  # fmt: skip
 
 
 class Tables(NamedTuple):
-    """What `run_blocks` needs to know that depends on shapes alone; `cut` has numbers of targets for addresses."""
+    """What `run_blocks` needs to know that depends on shapes alone, and the floats of scratch memory."""
 
     plan: "Plan"
     matrices: np.ndarray
     shape: np.ndarray
+    parts: np.ndarray
+    v: np.ndarray
     runs: np.ndarray
     cut: np.ndarray
     tiles: np.ndarray
+    y_steps: np.ndarray
+    room: np.ndarray
+    work: int
 
 
 @functools.lru_cache(maxsize=4096)
 def tables_of(
-    samples: int, channels: int, parts: int, targets: tuple, out: int, kernel: tuple[int, int], m: tuple[int, int],
-    threads: int,
+    samples: int, channels: int, parts: tuple[Part, ...], targets: tuple[Target, ...], out: int,
+    kernel: tuple[int, int], m: tuple[int, int], threads: int,
 ) -> Tables:
-    """Prepare `multiply_parts`; arguments as there, `targets` as (height, width, places used) of each."""
+    """Prepare `multiply_parts`.
+
+    Args:
+        samples: N.
+        channels: of a part.
+        parts: the images.
+        targets: where to write; they lie alike.
+        out: O.
+        kernel: (R, S).
+        m: outputs of a plane (mh, mw).
+        threads: that share the work.
+    """
     (mh, mw), (kh, kw) = m, kernel
-    nh, nw, deep = mh + kh - 1, mw + kw - 1, channels * parts
-    tiles = (-(-max(height for height, *_ in targets) // mh), -(-max(width for _, width, _ in targets) // mw))
+    nh, nw, deep = mh + kh - 1, mw + kw - 1, channels * len(parts)
+    tiles = -(-max(t.steps.height for t in targets) // mh), -(-max(t.steps.width for t in targets) // mw)
     runs, cut = [], []
-    for k, (height, width, used) in enumerate(targets):
+    for k, (first, steps, used) in enumerate(targets):
         begun, at = len(runs), k * nh * nw * deep * out
         runs += runs_of(channels, used)
-        about = k, height, width, begun, len(runs)
+        about = first, steps.height, steps.width, begun, len(runs)
         cut += [(j, vectors, at + place, *about) for j, vectors, place in cut_of(out, deep, nh * nw).tolist()]
-    steps = plan_of(samples * tiles[0] * tiles[1], nh * nw, deep, out, len(cut), threads)
+    plan = plan_of(samples * tiles[0] * tiles[1], nh * nw, deep, out, len(cut), threads)
+    row_of_v, of_thread = deep + PAD, nh * nw * (CHUNK + max(channels, 2 * W))
+    of_v, of_z = nh * nw * plan.held * row_of_v, nh * nw * plan.longest * 2 * W
     matrices = [transform(name, *form) for name in ("bt", "at") for form in ((mh, kh), (mw, kw))]
-    shape = _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles)
-    return Tables(steps, _numbers(*matrices), shape, _numbers(*runs), _numbers(*cut), table(steps.sizes))
+    return Tables(
+        plan, _numbers(*matrices), _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles), _about(parts),
+        _numbers(row_of_v, plan.held * row_of_v, of_v if plan.threads > 1 else 0), _numbers(*runs), _numbers(*cut),
+        table(plan.sizes), _numbers(*targets[0].steps[:3]),
+        _numbers(plan.threads * of_v, plan.longest, of_z, plan.threads * of_v + threads * of_z, of_thread),
+        plan.threads * of_v + threads * (of_z + of_thread),
+    )  # fmt: skip
 
 
 class Plan(NamedTuple):
@@ -469,14 +516,7 @@ def _numbers(*values) -> np.ndarray:
 
 def _about(parts) -> np.ndarray:
     """What `run_blocks` wants to know of images."""
-    return _numbers(*[
-        (x.address, x.sample, x.row, x.pixel, x.height, x.width, top, left) for x, top, left in parts
-    ])  # fmt: skip
-
-
-def _steps(x: Image, apart: int = 0) -> np.ndarray:
-    """Steps (sample, row, pixel), and the bytes to what cuts the numbers off."""
-    return _numbers(x.sample, x.row, x.pixel, apart)
+    return _numbers(*[(first, *steps, top, left) for first, steps, top, left in parts])
 
 
 @functools.lru_cache(maxsize=4096)
@@ -572,8 +612,9 @@ def weight_gradient(x, gy, kernel, padding, m):
         m: outputs of a plane (mh, mw).
     """
     (kh, kw), channels, columns = kernel, x.shape[1], gy.shape[1]
-    parts, over = [Part(image(channels_last(x)), *padding)], image(channels_last(gy))
-    sums = sum_parts(parts, over, x.shape, columns, all_used(kernel, m), kernel, m)
+    xs, gs = as_channels_last(x), as_channels_last(gy)
+    parts = [Part(0, steps_of(xs.shape), *padding)]
+    sums = sum_parts(xs, parts, gs, channels, all_used(kernel, m), kernel, m)
     gw = np.empty((kh, kw, channels, columns), np.float32)
     step = channels * columns
     weights_of(sums, step, channels, columns, kernel, m, 0, address(gw), kw * step, step)
@@ -590,45 +631,46 @@ def summed(channels: int, columns: int) -> int:
     return min(320, max(80, 2 * channels * columns // (channels + columns)))
 
 
-def sum_parts(parts, gy, shape, columns, used, kernel, m):
+def sum_parts(x, parts, gy, channels, used, kernel, m):
     """Sum the products of transformed patches and transformed gradients: [place][part and channel][column].
 
     Args:
-        parts: the images.
-        gy: gradient of the output.
-        shape: (N, C, ...), samples and channels of a part.
-        columns: channels of gy.
+        x: the array with the images.
+        parts: where they lie in it.
+        gy: gradient of the output, (N, P, Q, O), contiguous.
+        channels: of a part.
         used: as in a `Target`; where a part is not used, its sums stay undefined.
         kernel: (R, S).
         m: outputs of a plane (mh, mw).
     """
-    (samples, channels), (mh, mw), (kh, kw) = shape[:2], m, kernel
+    (samples, *lengths, columns), (mh, mw), (kh, kw) = gy.shape, m, kernel
     nh, nw, deep = mh + kh - 1, mw + kw - 1, channels * len(parts)
-    tiles = (-(-gy.height // mh), -(-gy.width // mw))
+    tiles = [-(-n // a) for n, a in zip(lengths, m, strict=True)]
     total, row_of_v, row_of_g = samples * tiles[0] * tiles[1], deep + PAD, columns + PAD
     batch = -(-total // -(-total // summed(deep, columns)))
-    v, g = memory.empty((nh * nw * batch * row_of_v,)), memory.empty((nh * nw * batch * row_of_g,))
-    sums = memory.empty((nh * nw * deep * columns,))
+    of_v, of_g = nh * nw * batch * row_of_v, nh * nw * batch * row_of_g
     threads, of_thread = get_num_threads(), nh * nw * (max(channels, columns) + CHUNK)
-    scratch = memory.empty((threads * of_thread,))
+    work = memory.empty((of_v + of_g + threads * of_thread,))
+    v, g = address(work), address(work) + 4 * of_v
+    sums = memory.empty((nh * nw * deep * columns,))
     cut, runs = cut_of(columns, deep, 0), [run for run in runs_of(channels, used) if run[2]]
     tile_table = table({size for _, _, depth, _ in runs for size in (min(ROWS, depth), depth % ROWS)} - {0})
     runs = np.array(runs, np.int64)
-    room = _numbers(address(scratch), of_thread)
     for first in range(0, total, batch):
         last = min(total, first + batch)
         blocks = _cut(first, last, min(4 * threads, last - first), 0, 0, first, 1)
-        forward = "bt", (nh, nw), channels, parts, (address(v), row_of_v, batch * row_of_v, 0)
-        back = "a", (mh, mw), columns, [Part(gy, 0, 0)], (address(g), row_of_g, batch * row_of_g, 0)
-        for name, size, many, images, to in (forward, back):
+        forward = "bt", (nh, nw), channels, x, parts, v, row_of_v, of_v + of_g
+        back = "a", (mh, mw), columns, gy, [Part(0, steps_of(gy.shape), 0, 0)], g, row_of_g, of_g
+        for name, size, many, array, images, to, row, left in (forward, back):
             run_blocks(
                 blocks, TRANSFORM, _numbers(transform(name, mh, kh), transform(name, mw, kw), 0, 0),
-                _numbers(*size, nh, nw, mh, mw, many, *tiles), _about(images), _numbers(*to), tile_table, runs,
-                NO_PANELS, 0, 0, NO_LIMITS, NO_STEPS, NO_STEPS, room,
+                _numbers(*size, nh, nw, mh, mw, many, *tiles), address(array), _about(images),
+                _numbers(row, batch * row, 0), tile_table, runs, NO_PANELS, 0, 0, np.float32(0), np.float32(1), 0,
+                NO_STEPS, 0, to, _numbers(0, 0, 0, left, of_thread),
             )  # fmt: skip
         sum_products(
-            tile_table, address(v), row_of_v, batch * row_of_v, runs, deep, address(g), row_of_g, batch * row_of_g,
-            columns, cut, last - first, address(sums), 1 if first else 0,
+            tile_table, v, row_of_v, batch * row_of_v, runs, deep, g, row_of_g, batch * row_of_g, columns, cut,
+            last - first, address(sums), 1 if first else 0,
         )  # fmt: skip
     return sums
 

@@ -45,6 +45,10 @@ class Guarded:
         """In place of `memory.empty`."""
         return self.empty(shape, dtype)
 
+    def workspace(self, size):
+        """In place of `compile.workspace`."""
+        return self.empty((size,), np.float32)
+
     def zeros(self, shape, dtype=float):
         """The same, filled with zeros."""
         array = self.empty(shape, dtype)
@@ -62,7 +66,7 @@ class Guarded:
         return made
 
     def channels_last(self, x):
-        """In place of `layout.channels_last`: a copy with guards, always."""
+        """In place of `layout.as_channels_last`: a copy with guards, always."""
         return self.copy_of(x.transpose(0, 2, 3, 1))
 
     def intact(self):
@@ -115,12 +119,12 @@ def cases(seed, count, widths=(1, 25)):
         made += 1
 
 
-def all_three(forms, x, w, gy, biases, settings, slope=None):
-    """Forward and both gradients."""
+def all_three(forms, x, w, gy, biases, settings, slope=None, cut=False):
+    """Forward and both gradients, that of the input cut off where the input is not above 0."""
     forward, input_gradient, weight_gradient = forms
     return (
         forward(x, w, *settings, biases[0], slope),
-        input_gradient(gy, w, x.shape[2:], *settings, biases[1], slope),
+        input_gradient(gy, w, x.shape[2:], *settings, biases[1], slope, x if cut else None),
         weight_gradient(x, gy, w.shape[2:], *settings),
     )
 
@@ -135,10 +139,10 @@ def compared(x, w, biases, settings, rng, mode, forms=FAST):
     """Compare the three with the plain form in float64."""
     x64, w64, *b64 = (None if a is None else a.astype(np.float64) for a in (x, w, *biases))
     gy = rng.standard_normal(REFERENCE[0](x64, w64, *settings).shape).astype(np.float32)
-    slope = [None, None, 0, 0.3][rng.integers(4)]
-    expected = all_three(REFERENCE, x64, w64, gy.astype(np.float64), b64, settings, slope)
+    slope, cut = [None, None, 0, 0.3][rng.integers(4)], bool(rng.integers(2))
+    expected = all_three(REFERENCE, x64, w64, gy.astype(np.float64), b64, settings, slope, cut)
     with use(mode):
-        found = all_three(forms, x, w, gy, biases, settings, slope)
+        found = all_three(forms, x, w, gy, biases, settings, slope, cut)
     for ours, plain in zip(found, expected, strict=True):
         label = f"{x.shape} {w.shape} {settings} {slope}"
         assert (ours.shape, ours.dtype) == (plain.shape, np.float32), label
@@ -183,7 +187,9 @@ def test_nothing_is_read_or_written_outside(monkeypatch, winograd_everywhere):
         with monkeypatch.context() as patch:
             for module in (direct_numba, winograd_numba, polyphase_numba):
                 patch.setattr(module, "np", guarded)
-                patch.setattr(module, "channels_last", guarded.channels_last)
+                patch.setattr(module, "as_channels_last", guarded.channels_last)
+            patch.setattr(convolution_numba, "as_channels_last", guarded.channels_last)
+            patch.setattr(winograd_numba, "workspace", guarded.workspace)
             patch.setattr(memory, "empty", guarded.lent)
             compared(x, w, biases, settings, rng, "auto")
         assert len(guarded.buffers) > 4
@@ -197,6 +203,13 @@ def test_guards_notice():
     assert guarded.intact()
     guarded.buffers[0][GUARD + 6] = 0
     assert not guarded.intact()
+
+
+def test_what_cuts_off_has_the_shape_of_the_result(normal):
+    for form in (REFERENCE[1], FAST[1]):
+        with pytest.raises(ValueError, match=r"`alive` has shape \(2, 3, 7, 8\); it must be .* \(2, 3, 8, 8\)"):
+            form(normal(2, 4, 8, 8), normal(4, 3, 1, 1), (8, 8), (1, 1), ((0, 0), (0, 0)), (1, 1),
+                 alive=normal(2, 3, 7, 8))
 
 
 def test_results_lie_channels_last(normal):

@@ -200,6 +200,12 @@ def per_axis(value: Any, name: str, axes: int, least: int) -> tuple[int, ...]:
         TypeError: something is no integer.
         ValueError: the count is not 1 or ``axes``, or a number is smaller than ``least``.
     """
+    if type(value) is tuple and len(value) == axes:  # as layers keep it: all that a frozen network ever gives
+        for v in value:
+            if type(v) is not int or v < least:
+                break
+        else:
+            return value
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values):
         raise TypeError(f"`{name}` is {value!r}; it must be an integer or {axes} of them")
@@ -226,39 +232,47 @@ def check_padding(padding: Any, axes: int) -> str | tuple[int, ...]:
 def _batched(op: str, axes: int, input: Tensor, channels: str) -> tuple[Tensor, bool]:
     """Return the input with an axis of samples, and whether that axis had to be added."""
     x = as_tensor(input, "input")
-    if x.ndim not in (axes + 1, axes + 2):
+    if (ndim := x._data.ndim) == axes + 2:
+        return x, False
+    if ndim != axes + 1:
         layout = f"{channels}, {_AXES[axes]}"
         raise ValueError(f"{op}: `input` has shape {x.shape}; it must be (N, {layout}) or ({layout})")
-    return (x, False) if x.ndim == axes + 2 else (unsqueeze(x, 0), True)
+    return unsqueeze(x, 0), True
 
 
 def _operands(
     op: str, axes: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
 ) -> tuple[Tensor, Tensor, Tensor | None, bool]:
     """Check what does not depend on the window; return (input with samples, weight, bias, were samples added)."""
-    layout = f"({'C, O' if transposed else 'O, C'} / groups, {_KERNEL[axes]})"
     x, single = _batched(op, axes, input, "C")
     w = as_tensor(weight, "weight")
     b = None if bias is None else as_tensor(bias, "bias")
-    if w.ndim != axes + 2 or 0 in w.shape:
-        raise ValueError(f"{op}: `weight` has shape {w.shape}; it must be {layout}, every length at least 1")
+    shape, dtype = w._data.shape, x._data.dtype
+    if len(shape) != axes + 2 or 0 in shape:
+        layout = _layout(axes, transposed)
+        raise ValueError(f"{op}: `weight` has shape {shape}; it must be {layout}, every length at least 1")
     for tensor, name in ((w, "weight"), (b, "bias")):
-        if tensor is not None and tensor.dtype != x.dtype:
-            raise TypeError(f"{op}: `input` is {x.dtype} and `{name}` {tensor.dtype}; cast one with .to(dtype)")
-    if x.dtype == np.bool_:
+        if tensor is not None and tensor._data.dtype != dtype:
+            raise TypeError(f"{op}: `input` is {dtype} and `{name}` {tensor.dtype}; cast one with .to(dtype)")
+    if dtype.kind == "b":
         raise TypeError(f"{op}: `input` is bool; cast it to a number type with .to(dtype)")
     (groups,) = per_axis(groups, "groups", 1, 1)
-    if w.shape[0] % groups:
-        raise ValueError(f"{op}: `groups` is {groups}; it must divide the {w.shape[0]} of `weight` {w.shape}")
-    channels, outputs = (w.shape[0], w.shape[1] * groups) if transposed else (w.shape[1] * groups, w.shape[0])
-    if x.shape[1] != channels:
+    if shape[0] % groups:
+        raise ValueError(f"{op}: `groups` is {groups}; it must divide the {shape[0]} of `weight` {shape}")
+    channels, outputs = (shape[0], shape[1] * groups) if transposed else (shape[1] * groups, shape[0])
+    if x._data.shape[1] != channels:
         raise ValueError(
-            f"{op}: `input` {input.shape} has {x.shape[1]} channels; `weight` {w.shape}, {layout}, with `groups` "
-            f"{groups} takes {channels}"
+            f"{op}: `input` {input.shape} has {x.shape[1]} channels; `weight` {shape}, {_layout(axes, transposed)}, "
+            f"with `groups` {groups} takes {channels}"
         )
-    if b is not None and b.shape != (outputs,):
+    if b is not None and b._data.shape != (outputs,):
         raise ValueError(f"{op}: `bias` has shape {b.shape}; it must be {(outputs,)}")
     return x, w, b, single
+
+
+def _layout(axes: int, transposed: bool) -> str:
+    """The shape of weights, in words."""
+    return f"({'C, O' if transposed else 'O, C'} / groups, {_KERNEL[axes]})"
 
 
 def _convolve(
