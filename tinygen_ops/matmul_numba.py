@@ -4,10 +4,12 @@ import numba
 import numpy as np
 from numba import prange
 
+from tinygen_ops import memory
 from tinygen_ops.compile import address, jit, subroutine
 from tinygen_ops.product import PANEL, ROWS, pack, panel_columns, product
 from tinygen_ops.simd import W, broadcast, fmuladd, load, load_float, store_float, total
 
+BLOCK = 32 * ROWS  # rows of a that all panels pass over while they are in the cache: at most 250 KB
 CHUNK = 128  # depth of one product: 128 rows of a panel are 16 KB; 64 and 256 are within 10 % of it
 # Few rows of a against a transposed b, or few columns of b: to lay b out in panels would cost more than the product.
 FEW_ROWS = 64
@@ -32,7 +34,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         _dots(address(a), a_row, address(b), b_col, m, depth, n, address(out))
         return out
     columns = panel_columns(n)
-    out = np.empty((m, columns), np.float32)
+    out = memory.empty((m, columns))
     # Strips of rows share b's panels, which each lays out for itself; strips of columns do not, but a is read by all.
     threads, along_rows, panels_of = numba.get_num_threads(), -(-m // ROWS), columns // PANEL
     strips = min(threads, along_rows) if m >= n else 1
@@ -54,8 +56,9 @@ def _matmul(a, a_row, a_k, b, b_k, b_col, m, depth, n, columns, out, room, room_
         for k in range(0, depth, CHUNK):
             deep = min(CHUNK, depth - k)
             pack(b + 4 * (k * b_k + j0 * b_col), b_k, b_col, deep, min(n, j1) - j0, own)
-            left, to = a + 4 * (first * a_row + k * a_k), out + 4 * (first * columns + j0)
-            product(left, a_row, a_k, last - first, deep, own, j1 - j0, to, columns, k > 0)
+            for i in range(first, last, BLOCK):
+                left, to = a + 4 * (i * a_row + k * a_k), out + 4 * (i * columns + j0)
+                product(left, a_row, a_k, min(BLOCK, last - i), deep, own, j1 - j0, to, columns, k > 0)
 
 
 @subroutine

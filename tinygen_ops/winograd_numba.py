@@ -235,12 +235,14 @@ def transform_weights(along_h, along_w, kh, kw, nh, nw, w, depth, cut, result, f
         channels: of the result.
         scratch: room for each thread, nh kw CHUNK.
     """
-    for c in prange(depth):
-        room = scratch + 4 * get_thread_id() * nh * kw * CHUNK
-        for panel in range(cut.shape[0]):
-            wide = cut[panel, 1] * W
-            from_, place = w + 4 * (kh * kw * depth * cut[panel, 0] + c * wide), depth * wide
-            to, step = result + 4 * (cut[panel, 2] + (first + c) * wide), channels * wide
+    parts = (depth + CHUNK - 1) // CHUNK
+    for item in prange(cut.shape[0] * parts):  # channel after channel of a panel: their places are then side by side
+        panel, part = item // parts, item % parts
+        room, wide = scratch + 4 * get_thread_id() * nh * kw * CHUNK, cut[panel, 1] * W
+        place, step = depth * wide, channels * wide
+        for c in range(part * CHUNK, min(depth, (part + 1) * CHUNK)):
+            from_ = w + 4 * (kh * kw * depth * cut[panel, 0] + c * wide)
+            to = result + 4 * (cut[panel, 2] + (first + c) * wide)
             both_axes(
                 along_h, along_w, kh, kw, nh, nw, from_, kw * place, place, to, nw * step, step, room, cut[panel, 1],
             )  # fmt: skip

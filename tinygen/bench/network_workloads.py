@@ -61,8 +61,8 @@ def _loaded(name: str, arrays: dict[str, np.ndarray]) -> Network:
     """The network with the weights that were handed over, nothing behind its last layer, constants."""
     network = _network(name)
     for key, parameter in network.named_parameters():
-        # zeros that nobody touches take no room
-        parameter.data = arrays.get(key, np.zeros(parameter.shape, np.float32))
+        # as weights from a file, an array that nobody else holds; zeros that nobody touches take no room
+        parameter._data = np.array(arrays[key]) if key in arrays else np.zeros(parameter.shape, np.float32)
     return network.requires_grad_(False)
 
 

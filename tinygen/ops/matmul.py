@@ -16,7 +16,10 @@ from tinygen_ops.matmul import matmul as matmul_kernel
 
 def matrix_product(x: Any, y: Any) -> Any:
     """Return the products of the matrices in the last two axes of two arrays; leading axes broadcast."""
-    return matmul_kernel(x, y) if x.ndim == y.ndim == 2 else array_module(x, y).matmul(x, y)
+    if x.ndim == y.ndim and all(n == 1 for n in (*x.shape[:-2], *y.shape[:-2])):
+        z = matmul_kernel(x.reshape(x.shape[-2:]), y.reshape(y.shape[-2:]))
+        return z.reshape(*x.shape[:-2], *z.shape)
+    return array_module(x, y).matmul(x, y)
 
 
 class MatMul(Function):
