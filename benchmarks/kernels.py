@@ -196,6 +196,35 @@ def update_cases() -> dict[str, tuple[Sides, float]]:
     return cases
 
 
+def pool_cases() -> dict[str, tuple[Sides, float]]:
+    """Pools of Inception V3 on 350 x 350 and of VGG19 on 400 x 533, channels last; PyTorch forward only."""
+    cases = {}
+    for kind, channels, height, width, size, stride, padding in (
+        ("max", 64, 172, 172, 3, 2, 0),
+        ("max", 192, 83, 83, 3, 2, 0),
+        ("max", 256, 100, 133, 2, 2, 0),
+        ("avg", 288, 41, 41, 3, 1, 1),
+        ("avg", 768, 20, 20, 3, 1, 1),
+    ):
+        x = normal(1, height, width, channels).transpose(0, 3, 1, 2)
+        over = tuple(ops.pooling.lay_windows(n, size, stride, padding) for n in (height, width))
+        if kind == "max":
+            y, winners = ops.max_pool_forward(x, over)
+            forward, backward = both(ops.max_pool_forward, x, over), both(ops.max_pool_backward, y, winners, over)
+        else:
+            y = ops.avg_pool_forward(x, over, False, None)
+            forward = both(ops.avg_pool_forward, x, over, False, None)
+            backward = both(ops.avg_pool_backward, y, over, False, None)
+        if torch:
+            picture, pool = torch.from_numpy(x), torch.nn.MaxPool2d(size, stride, padding)
+            if kind == "avg":
+                pool = torch.nn.AvgPool2d(size, stride, padding, count_include_pad=False)
+            forward["torch"] = lambda pool=pool, x=picture: pool(x)
+        name = f"{kind}pool {channels}x{height}x{width}"
+        cases |= {name: (forward, 0), f"{name} back": (backward, 0)}
+    return cases
+
+
 def torch_updates(name: str, params: list[np.ndarray], grads: list[np.ndarray]) -> Sides:
     kind = {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}[name]
     base = {"lr": 1e-4, **{"sgd": {"momentum": 0.9}, "rmsprop": {"alpha": 0.9}, "adam": {}}[name]}
@@ -245,7 +274,7 @@ def main() -> None:
         torch.set_num_threads(numba.get_num_threads())
     print(ops.machine(), f"PyTorch {torch.__version__ if torch else 'not installed'}", sep="\n")
     print(f"{'':26}{'numba ms':>10}{'GFLOP/s':>9}{'reference':>11}{'ratio':>7}{'best torch':>12}{'ratio':>7}")
-    for cases in (lstm_cases, step_cases, sample_cases, small_cases, update_cases):
+    for cases in (lstm_cases, step_cases, sample_cases, small_cases, update_cases, pool_cases):
         for name, (sides, flops) in cases().items():
             if options.only not in name:
                 continue

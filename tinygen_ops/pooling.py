@@ -36,7 +36,7 @@ def _numba_can(x: Array, *others: Any, **named: Any) -> bool | str:
     if x.dtype != np.float32:
         return "it computes in float32 only"
     over = named.get("over") or next(other for other in others if isinstance(other, tuple))
-    if len(over) > 2 or not 2 <= x.ndim <= len(over) + 2:
+    if len(over) > 2 or not len(over) < x.ndim <= len(over) + 2:
         return "it knows one or two axes behind (N, C)"
     return True if x.size >= 4096 else "too small to pay"
 
