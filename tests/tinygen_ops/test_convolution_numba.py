@@ -19,8 +19,8 @@ from tinygen_ops import convolution_numba, direct_numba, memory, polyphase_numba
 KERNELS = [(1, 1), (3, 3), (5, 5), (2, 2), (4, 4), (1, 7), (7, 1), (2, 3)]
 POLYPHASE = [(4, 4), (4, 4), (3, 3), (5, 5), (3, 4), (5, 4), (2, 4), (6, 3)]
 GUARD = 64  # floats before and behind every buffer
-# largest error in float32, relative to the largest number of the result; measured over 5,000 shapes: 9e-7 and 1.4e-5
-TOLERANCE = {"exact": 2e-6, "auto": 3e-5}
+# largest error in float32, relative to the largest number of the result; measured over 3,000 shapes: 1e-6 and 9.3e-6
+TOLERANCE = {"exact": 2e-6, "auto": 2e-5}
 
 
 class Guarded:
