@@ -44,7 +44,7 @@ class Node:
         It may where the op that made the input cuts it off there anyway, and nobody else gets to see it. Who does so
         sets ``_is_cut`` on the gradient, and saves that op a pass over memory.
         """
-        if mode.recording:  # then the cut has to stand in the graph of the gradient
+        if mode.recording or mode.running is None:  # recorded, the cut has to stand in the graph of the gradient
             return False
         kept, (target, index) = mode.running.kept, self.edges[i]
         while type(target) is Node and target.hooks is None and not (kept and (id(target), index) in kept):
