@@ -87,13 +87,8 @@ class Ours:
         self.decisions: Decisions | None = None
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Turn pictures into input as the network does, which knows float32 only; float64 stays what it is."""
-        if self.dtype is np.float32:
-            return self.network.preprocess(images)
-        images = images.to(self.dtype)
-        if self.network.preprocessing == "tf":
-            return images * (1 / 127.5) - 1
-        return images[:, ::-1] - Tensor(MEAN.astype(self.dtype))
+        """Turn pictures into input as the network does."""
+        return self.network.preprocess(images)
 
     def __call__(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the activations of these layers."""

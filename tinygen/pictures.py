@@ -9,6 +9,7 @@ import io
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,23 +41,46 @@ def read_image(path: str | Path, size: int | tuple[int, int] | None = None, chan
     if channels not in (1, 3):
         raise ValueError(f"`channels` is {channels!r}; valid are 1 (grey) and 3 (colour)")
     try:
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's about large or odd pictures, which are read all the same
+            with Image.open(path) as opened:
+                picture = _eight_bits(ImageOps.exif_transpose(opened), opened.format)
             if "A" in picture.getbands() or "transparency" in picture.info:
                 picture = picture.convert("RGBA")
                 paper = Image.new("RGBA", picture.size, (255, 255, 255, 255))
                 picture = Image.alpha_composite(paper, picture)
             picture = picture.convert("RGB" if channels == 3 else "L")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"`{path}` does not exist; give the path of a picture") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise ValueError(f"`{path}` is no picture that can be read: {reason}") from None
+        raise unreadable(path, error) from None
     if size is not None:
         height, width = (size, size) if isinstance(size, int) else size
         picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
     array = np.asarray(picture)
     return np.ascontiguousarray(array[None] if channels == 1 else array.transpose(2, 0, 1))
+
+
+def unreadable(path: str | Path, error: Exception) -> Exception:
+    """What to raise for an error of Pillow's: one line that names the file, a FileNotFoundError or a ValueError."""
+    from PIL import Image
+
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(f"`{path}` does not exist; give the path of a picture")
+    if isinstance(error, Image.DecompressionBombError):
+        most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million"
+        return ValueError(f"`{path}` has more than the {most} pixels that are read: make it smaller first")
+    lines = (getattr(error, "strerror", None) or str(error)).splitlines() or [type(error).__name__]
+    return ValueError(f"`{path}` is no picture that can be read: {lines[0][:100]}")
+
+
+def _eight_bits(picture: Any, kind: str) -> Any:
+    """A Pillow image of bytes. By itself Pillow cuts larger numbers off at 255, which leaves nothing but white."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and kind in ("PNG", "PPM")):
+        return Image.fromarray(np.rint(np.asarray(picture) / 257).astype(np.uint8))  # white is 65535 = 255 * 257
+    if picture.mode in ("I", "F"):
+        raise ValueError("its numbers have 32 bits, and what is black and white is not said; save it with 8 or 16 bits")
+    return picture
 
 
 def resize(image: np.ndarray, size: tuple[int, int], crop: bool = False) -> np.ndarray:
@@ -167,6 +191,13 @@ def _array(picture: Any, channels: int) -> np.ndarray:
 def write_file(path: str | Path, content: bytes) -> None:
     """Write a file so that it is never seen half-written."""
     path = Path(path)
+    try:
+        _write(path, content)
+    except OSError as error:  # it would name the temporary file, or none
+        raise OSError(error.errno, f"cannot write `{path}`: {error.strerror}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -20,14 +20,8 @@ checksum of ``metrics.jsonl``, which is cut back to it before the rows come agai
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import importlib.metadata
 import json
-import math
 import os
-import platform
-import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -37,19 +31,14 @@ import numpy as np
 
 from tinygen import io
 from tinygen.checkpoint import FILES, LAST, LAST_PREVIOUS, Checkpoint, Checkpoints
+from tinygen.metrics import METRICS, TIMING, Metrics, add_timing, counted, cut_timing, problem_with, row_bytes
 from tinygen.progress import EXIT_INTERRUPTED, Interruption, Progress
-from tinygen.version import __version__
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes in one run directory are not noticed there
-    fcntl = None
+from tinygen.run_config import CONFIG, check_same, config_bytes, config_of, plain, read_config
+from tinygen.run_lock import locked
 
 __all__ = ["EXIT_INTERRUPTED", "Checkpoint", "Interruption", "Progress", "Run", "new_run_path"]
 
-CONFIG, METRICS, TIMING = "config.json", "metrics.jsonl", "timing.jsonl"
 BEST, SAMPLES = "best.safetensors", "samples"
-_LOCK = ".lock"
 _OURS = (*FILES, BEST, METRICS, TIMING, SAMPLES)
 
 
@@ -60,17 +49,13 @@ class Run:
     A run that writes holds a lock on its directory until it is closed or its process ends, however it ends.
     """
 
-    _lock: int | None = None  # an open file; None: for reading only
-    _metrics: int | None = None  # an open file, once it is known where to go on
-
     def __init__(self, path: Path, config: dict[str, Any], *, lock: int | None = None):
+        self._metrics, self._lock = Metrics(path), lock  # the lock is an open file; None: for reading only
         self.path, self.config = path, config
         self.command: str = config["command"]
         self.settings: dict[str, Any] = config["settings"]
         self.warnings: list[str] = []
         self._checkpoints = Checkpoints(path)
-        self._lock = lock
-        self._length = self._crc = 0  # of metrics.jsonl
         self._stored = config  # as it is in the file
 
     # ------------------------------------------------------------------------------------- three ways to open
@@ -100,14 +85,14 @@ class Run:
             RuntimeError: another process is training there.
             OSError: the directory cannot be written.
         """
-        path, config = Path(path), _config(command, settings)
+        path, config = Path(path), config_of(command, settings)
         cls._refuse_existing(path, overwrite)
-        run = cls(path, config, lock=_lock(path))
+        run = cls(path, config, lock=locked(path))
         try:
             cls._refuse_existing(path, overwrite)  # again: another process may have been quicker
             _clear(path)
-            io.write_atomically(path / CONFIG, [_config_bytes(config)])
-            run._open_metrics(0)
+            io.write_atomically(path / CONFIG, [config_bytes(config)])
+            run._metrics.open()
         except BaseException:
             run.close()
             raise
@@ -139,16 +124,16 @@ class Run:
             RuntimeError: another process is training there.
             OSError: the directory cannot be written.
         """
-        path, config = Path(path), _config(command, settings)
+        path, config = Path(path), config_of(command, settings)
         if not os.path.lexists(path / CONFIG):
             present = [name for name in FILES if os.path.lexists(path / name)]
             if present:
                 raise ValueError(f"`{path}` holds `{present[0]}` but no `{CONFIG}`: it cannot be resumed")
             return cls.create(path, command, settings)
-        lock = _lock(path)
+        lock = locked(path)
         try:
-            stored = _read_config(path)
-            _check_same(path, stored, config, may_change)
+            stored = read_config(path)
+            check_same(path, stored, config, may_change)
             for folder in (path, path / SAMPLES):
                 io.remove_temporaries(folder)
         except BaseException:
@@ -177,17 +162,17 @@ class Run:
         path = Path(path)
         if not (path / CONFIG).is_file():
             raise FileNotFoundError(f"`{path}` holds no run (no `{CONFIG}` there)")
-        config = _read_config(path)
+        config = read_config(path)
         if command is not None and config["command"] != command:
             raise ValueError(f"`{path}` holds a run of `{config['command']}`; a run of `{command}` is needed")
         return cls(path, config)
 
     def close(self) -> None:
         """Let go of the directory; nothing can be written after."""
-        metrics, lock, self._metrics, self._lock = self._metrics, self._lock, None, None
-        for descriptor in (metrics, lock):
-            if descriptor is not None:
-                os.close(descriptor)
+        self._metrics.close()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
     def __enter__(self) -> Run:
         return self
@@ -215,21 +200,19 @@ class Run:
             ValueError: there are checkpoint files, but none that is whole and that ``metrics.jsonl`` fits;
                 nothing was changed.
         """
-        if self._metrics is not None:
-            if self._length:
+        if self._metrics.file is not None:
+            if self._metrics.length:
                 raise RuntimeError("restore() comes before the first log(): rows were written already")
             return None  # a new run
         self._check_writes()
-        metrics = self._read(METRICS)
-        checkpoint = self._checkpoints.read(lambda found: _metrics_problem(self.path, metrics, found))
+        metrics = self._metrics.read()
+        checkpoint = self._checkpoints.read(lambda found: problem_with(self._metrics.path, metrics, found))
         self.warnings += self._checkpoints.warnings
         self._checkpoints.warnings.clear()
-        length = 0 if checkpoint is None else int(checkpoint.extra["metrics_length"])
-        self._cut_timing(0 if checkpoint is None else checkpoint.step)
+        cut_timing(self.path, 0 if checkpoint is None else checkpoint.step)
         if self.config != self._stored:
-            io.write_atomically(self.path / CONFIG, [_config_bytes(self.config)])
-        self._open_metrics(length)
-        self._crc = zlib.crc32(metrics[:length])
+            io.write_atomically(self.path / CONFIG, [config_bytes(self.config)])
+        self._metrics.open(b"" if checkpoint is None else counted(metrics, checkpoint))
         return checkpoint
 
     def checkpoint(
@@ -249,11 +232,10 @@ class Run:
             TypeError, ValueError: something that cannot be written; the last checkpoint stands.
             OSError: the disk is full or refuses; the last checkpoint stands.
         """
-        metrics = self._writable()
+        self._check_writable()
         if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 0:
             raise ValueError(f"`step` is {step!r}; it must be an integer of 0 or more")
-        os.fsync(metrics)
-        extra = {"metrics_length": str(self._length), "metrics_crc32": f"{self._crc:08x}"}
+        extra = self._metrics.synced()
         self._checkpoints.write(weights, state, step=int(step), finished=bool(finished), extra=extra)
 
     def save_best(self, weights: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
@@ -266,10 +248,10 @@ class Run:
         Raises:
             TypeError, ValueError, OSError: as :func:`tinygen.io.save`.
         """
-        self._writable()
+        self._check_writable()
         strings = {}
         for key, value in (metadata or {}).items():
-            strings[key] = value if isinstance(value, str) else json.dumps(_plain(value, f"metadata `{key}`"))
+            strings[key] = value if isinstance(value, str) else json.dumps(plain(value, f"metadata `{key}`"))
         io.save(self.path / BEST, weights, strings)
 
     def weights(self, which: str = "last") -> dict[str, np.ndarray]:
@@ -314,17 +296,8 @@ class Run:
             TypeError: a value of another kind.
             OSError: the disk is full; the file holds whole rows only.
         """
-        descriptor = self._writable()
-        line = _row(row)
-        try:
-            io.write_all(descriptor, line)
-        except BaseException as error:  # a part of the row may be written
-            os.ftruncate(descriptor, self._length)
-            if isinstance(error, OSError):
-                raise io.unwritable(self.path / METRICS, error) from error
-            raise
-        self._length += len(line)
-        self._crc = zlib.crc32(line, self._crc)
+        self._check_writable()
+        self._metrics.append(row_bytes(row))
 
     def log_timing(self, **row: Any) -> None:
         """Add a row to ``timing.jsonl``: seconds, speed, memory; no part of an exact resume.
@@ -336,10 +309,8 @@ class Run:
             TypeError: a value of another kind.
             OSError: from the system.
         """
-        self._writable()
-        line = _row(row)
-        with open(self.path / TIMING, "ab") as file:
-            file.write(line)
+        self._check_writable()
+        add_timing(self.path, row_bytes(row))
 
     def metrics(self) -> list[dict[str, Any]]:
         """Read the rows of ``metrics.jsonl``.
@@ -350,11 +321,7 @@ class Run:
         Raises:
             ValueError: a row is damaged.
         """
-        lines = self._read(METRICS).split(b"\n")[:-1]
-        try:
-            return [json.loads(line) for line in lines]
-        except ValueError as error:
-            raise ValueError(f"`{self.path / METRICS}` is damaged: {error}") from None
+        return self._metrics.rows()
 
     # ------------------------------------------------------------------------------------------------ samples
 
@@ -371,7 +338,7 @@ class Run:
         Raises:
             ValueError: a suffix with a folder in it.
         """
-        self._writable()
+        self._check_writable()
         if not suffix or "/" in suffix or os.sep in suffix:
             raise ValueError(f"`suffix` is {suffix!r}; it must end a file name, such as '.png'")
         folder = self.path / SAMPLES
@@ -417,7 +384,7 @@ class Run:
                 raise ValueError(
                     f"`{path}` already holds a run; --resume continues it, or choose another --out"
                 )
-            _read_config(path)  # somebody else's config.json is not overwritten
+            read_config(path)  # somebody else's config.json is not overwritten
             return
         present = [name for name in _OURS if os.path.lexists(path / name)]
         if present:
@@ -427,36 +394,10 @@ class Run:
         if self._lock is None:
             raise RuntimeError(f"the run `{self.path}` is open for reading only, or closed")
 
-    def _writable(self) -> int:
+    def _check_writable(self) -> None:
         self._check_writes()
-        if self._metrics is None:
+        if self._metrics.file is None:
             raise RuntimeError("a resumed run needs restore() before anything is written")
-        return self._metrics
-
-    def _open_metrics(self, length: int) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        self._metrics = os.open(self.path / METRICS, flags, 0o666)
-        os.ftruncate(self._metrics, length)
-        self._length = length
-
-    def _read(self, name: str) -> bytes:
-        with contextlib.suppress(FileNotFoundError):
-            return (self.path / name).read_bytes()
-        return b""
-
-    def _cut_timing(self, step: int) -> None:
-        """Drop the rows of timing.jsonl from the first that is behind `step`, or that a kill cut off."""
-        data, kept = self._read(TIMING), 0
-        for line in data.splitlines(keepends=True):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                break
-            if not line.endswith(b"\n") or step == 0 or row.get("step", 0) > step:
-                break
-            kept += len(line)
-        if kept < len(data):
-            os.truncate(self.path / TIMING, kept)
 
     def _warn_of_versions(self, now: Mapping[str, str]) -> None:
         then = self.config.get("versions", {})
@@ -481,124 +422,6 @@ def new_run_path(command: str, folder: str | os.PathLike[str] = "runs") -> Path:
     while os.path.lexists(path := Path(folder) / f"{command.replace(' ', '-')}-{number}"):
         number += 1
     return path
-
-
-# ------------------------------------------------------------------------------------------------ config.json
-
-
-def _config(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: _plain(value, f"setting `{name}`", finite=True) for name, value in settings.items()}
-    versions = {"tinygen": __version__, "python": platform.python_version(), "numpy": np.__version__}
-    for package in ("numba", "cupy-cuda13x", "cupy-cuda12x"):  # asked of the installer: nothing is imported
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return {
-        "command": command,
-        "seed": plain.get("seed"),
-        "settings": plain,
-        "versions": versions,
-        "platform": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def _config_bytes(config: Mapping[str, Any]) -> bytes:
-    return (json.dumps(config, indent=2, allow_nan=False) + "\n").encode()
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((path / CONFIG).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"`{path / CONFIG}` is damaged: {error}") from None
-    kinds = {"command": str, "settings": dict, "versions": dict}
-    if not isinstance(config, dict) or not all(isinstance(config.get(k), kind) for k, kind in kinds.items()):
-        raise ValueError(f"`{path / CONFIG}` is not of a tinygen run: choose another --out")
-    return config
-
-
-def _check_same(
-    path: Path, stored: dict[str, Any], config: dict[str, Any], may_change: Collection[str]
-) -> None:
-    before, now = stored["command"], config["command"]
-    if before != now:
-        raise ValueError(f"`{path}` holds a run of `{before}`, not of `{now}`: choose another --out")
-    there, here = stored["settings"], config["settings"]
-    differences = []
-    for name in dict.fromkeys([*there, *here]):
-        if name not in may_change:
-            before, now = (json.dumps(s[name]) if name in s else "not set" for s in (there, here))
-            if before != now:
-                differences.append(f"`{name}` was {before} and is {now} now")
-    if differences:
-        raise ValueError(
-            f"`{path}` holds a run of other settings ({'; '.join(differences)}): "
-            "give the same to resume it, or choose another --out"
-        )
-
-
-def _metrics_problem(path: Path, metrics: bytes, found: Checkpoint) -> str | None:
-    length, crc = int(found.extra["metrics_length"]), found.extra["metrics_crc32"]
-    if len(metrics) >= length and f"{zlib.crc32(metrics[:length]):08x}" == crc:
-        return None
-    change = "was changed since" if len(metrics) >= length else f"has only {len(metrics)} of {length} bytes"
-    return f"`{path / METRICS}` {change}: it does not fit the checkpoint of step {found.step}"
-
-
-# ----------------------------------------------------------------------------------------------- small things
-
-
-def _row(row: Mapping[str, Any]) -> bytes:
-    plain = {name: _plain(value, f"`{name}`") for name, value in row.items()}
-    return (json.dumps(plain, allow_nan=False, separators=(",", ":")) + "\n").encode()
-
-
-def _plain(value: Any, what: str, finite: bool = False) -> Any:
-    """The value as JSON has it; NaN and infinities as null, or refused where it must be `finite`."""
-    if hasattr(value, "dtype") and callable(getattr(value, "item", None)):
-        if math.prod(value.shape) != 1:
-            raise TypeError(f"{what} has shape {tuple(value.shape)}; one element is needed")
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        if finite and not math.isfinite(value):
-            raise ValueError(f"{what} is {value}; a run can keep finite numbers only")
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, list | tuple):
-        return [_plain(entry, what, finite) for entry in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry, what, finite) for key, entry in value.items()}
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    kinds = "strings, bools, numbers, None, lists, dicts"
-    raise TypeError(f"{what} is a {type(value).__name__}; valid are {kinds}")
-
-
-def _lock(path: Path) -> int:
-    """Make the directory if need be and lock it; when the process ends, however it ends, the lock is gone."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(error.errno or errno.EIO, f"cannot make the folder `{path}`: {reason}") from error
-    try:
-        descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise io.unwritable(path / CONFIG, error) from error
-    try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
-    except BlockingIOError:
-        holder = os.read(descriptor, 20).decode(errors="replace") or "unknown"
-        os.close(descriptor)
-        raise RuntimeError(f"another process (pid {holder}) is training in `{path}`") from None
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):  # a file system without locks
-            os.close(descriptor)
-            raise io.unwritable(path / _LOCK, error) from error
-    return descriptor
 
 
 def _clear(path: Path) -> None:

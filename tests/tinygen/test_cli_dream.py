@@ -202,16 +202,19 @@ def test_a_turned_photograph_keeps_its_proportions():
         (["one.png", *SMALL], "a picture of 1 x 1 is too small for fire2/concat, fire3/concat of squeezenet"),
         (["long.png", *SMALL], "`long.png` is 20000 x 200, more than 3 million pixels: give --size 1024"),
         (["long.png", *SMALL, "--size", 20000], "or --tile 256"),
+        (["x.png", *SMALL, "--size", 20000], "give --size 1024 (the longest side)\n"),  # too large for tiles too
         (["x.png", *SMALL, "--layers", "fire2/conct"], "`layers` has 'fire2/conct', which squeezenet lacks; close are"),
         (["x.png", *SMALL, "--layers", "zzz"], "`layers` has 'zzz', which squeezenet lacks; some are "),
         (["x.png", *SMALL, "--layers", "fire2/concat=x"], "`layers` has 'fire2/concat=x'"),
         (["x.png", *SMALL[:4], "--filter", "fire2/concat:128"], "fire2/concat has channels 0 to 127"),
         (["x.png", *SMALL, "--guide", "nosuch.png"], "`nosuch.png` does not exist"),
+        (["x.png", *SMALL, "--guide", "long.png"], "`guide`, 350 x 4 pixels here, is too small for fire2/concat"),
         (["x.png", *SMALL[:2], "--weights", "nosuch.h5"], "nosuch.h5"),
         (["x.png", *SMALL[:2], "--weights", "x.png"], "`weights` is 'x.png'"),
         (["x.png", "--network", "alexnet"], "invalid choice: 'alexnet'"),
         (["x.png", *SMALL, "-o", "y.jpg"], "must end in .png"),
         (["x.png", *SMALL, "-o", "x.png"], "which is the `image` itself"),
+        (["y.gif", *SMALL, "--zoom", 2, "-o", "y.png"], "`--out` is 'y.gif', which is the `image` itself"),
         (["x.png", *SMALL, "--count", 3], "`--count` goes with --layers random"),
         (["x.png", *SMALL[:4], "--layers", "random", "--count", 0], "`--count` is 0"),
         (["x.png", *SMALL, "--octaves", 0], "`octaves` is 0"),
@@ -227,6 +230,7 @@ def test_bad_input_is_one_line(arguments, message, capsys):
 
     photo = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
     Image.fromarray(photo).save("whole.jpg")
+    Image.fromarray(photo).save("y.gif")
     Path("cut.jpg").write_bytes(Path("whole.jpg").read_bytes()[:2000])
     save_png("one.png", np.zeros((3, 1, 1), np.uint8))
     save_png("long.png", np.zeros((1, 200, 20000), np.uint8))
@@ -250,5 +254,10 @@ def test_the_layers_of_a_partial_file(capsys):
     assert status_of(*base, "--layers", "fire8/concat") == 2
     assert "which the file of weights does not reach" in capsys.readouterr().err
     assert status_of(*base, "-o", "a.png") == 0
-    assert capsys.readouterr().out.startswith("x.png: squeezenet, fire5/concat 1; 64 x 50;")
+    told, plan = capsys.readouterr().out.splitlines()[:2]
+    assert told.startswith("part.safetensors holds 16 of the 25 layers")
+    assert told.endswith("lacks is fire7/squeeze1x1")
+    assert plan.startswith("x.png: squeezenet, fire5/concat 1; 64 x 50;")
+    assert status_of("--network", "squeezenet", "--weights", "part.safetensors", "--list-layers") == 0
+    assert capsys.readouterr().err.startswith("part.safetensors holds 16 of the 25 layers")
     assert dream.LAYERS["squeezenet"] == "fire5/concat=1,fire8/concat=1"

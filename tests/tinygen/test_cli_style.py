@@ -52,6 +52,10 @@ def status_of(arguments):
         return error.code
 
 
+def contents():
+    return {str(p): p.read_bytes() for p in Path().rglob("*") if p.is_file() and not p.name.endswith(".lock")}
+
+
 def same_bytes(one, other):
     for name in FILES:
         assert (Path(one) / name).read_bytes() == (Path(other) / name).read_bytes(), name
@@ -210,7 +214,14 @@ def test_pictures_of_all_kinds(run):
         (["photo.png", "waves.png", "--style-layers", "pool1,x"], "`style_layers` has 'x', which squeezenet lacks"),
         (["photo.png", "waves.png", "--style-blend-weights", "1,2"], "for 1 paintings it must be as many numbers"),
         (["photo.png", "waves.png", "--style-blend-weights", "a"], "'a' must be numbers joined by commas"),
-        (["photo.png", "waves.png", "--init", "nowhere"], "`nowhere` does not exist"),
+        (["photo.png", "waves.png", "--init", "nowhere"], "`init` is 'nowhere'; valid are 'content', 'random' and"),
+        (["photo.png", "waves.png", "-o", "photo.png"], "`--out` is 'photo.png', which is the `content` itself"),
+        (["photo.png", "waves.png", "-o", "waves.png"], "`--out` is 'waves.png', which is the `styles` itself"),
+        (["photo.png", "waves.png", "--init", "other.png", "-o", "other.png"], "which is the `init` itself"),
+        (["old/picture.png", "waves.png", "-o", "old"], "`--out` is 'old/picture.png', which is the `content` itself"),
+        (["photo.png", "waves.png", "-o", "new.jpg"], "`--out` is 'new.jpg'; a picture's name must end in .png"),
+        (["photo.png", "waves.png", "--size", "1500"], "`photo.png` would be 1500 x 2100 pixels, more than the 3 mill"),
+        (["photo.png", "waves.png", "--style-size", "1500"], "`waves.png` would be 1500 x 2100 pixels, more than the"),
         (["photo.png", "waves.png", "--init-from", "whole.run/last.safetensors", "--size", "24"], "must hold a pict"),
         (["photo.png", "waves.png", "--evaluations", "0"], "`evaluations` is 0"),
         (["photo.png", "waves.png", "--iterations", "0"], "`iterations` is 0"),
@@ -238,14 +249,16 @@ def test_bad_input_is_one_line(arguments, message, run, capsys):
 
     Image.new("RGB", (2000, 1)).save("wide.png")
     Image.new("RGB", (1, 1)).save("dot.png")
+    Path("old").mkdir()
+    Image.new("RGB", (40, 40)).save("old/picture.png")
     Image.effect_noise((64, 64), 90).save("cut.jpg")
     for name in ("photo.png", "cut.jpg"):
         Path(f"cut{Path(name).suffix}").write_bytes(Path(name).read_bytes()[:700])
-    before = sorted(str(path) for path in Path().rglob("*") if not path.name.endswith(".lock"))
+    before = contents()
     out = [] if "-o" in arguments or "--resume" in arguments else ["-o", "new.png"]
     assert status_of(["style", *arguments[:2], *SMALL, *arguments[2:], *out]) == 2
     printed, err = capsys.readouterr()
     assert message in err
     assert err.count("\n") == 1
     assert not printed
-    assert sorted(str(path) for path in Path().rglob("*") if not path.name.endswith(".lock")) == before
+    assert contents() == before

@@ -18,6 +18,7 @@ from tinygen.models.weights import OFFICIAL
 from tinygen.nn import MaxPool2d
 from tinygen.nn import functional as F
 from tinygen.pictures import read_image, save_png
+from tinygen.run import Run
 
 RESULTS = ("last.safetensors", "state.safetensors", "metrics.jsonl")
 
@@ -66,6 +67,8 @@ def test_the_presets_are_the_chapter():
     assert dream.parse_layers(dream.LAYERS["inception_v3"]) == {"mixed2": 0.2, "mixed3": 3, "mixed4": 2, "mixed5": 1.5}
     assert [h for h, _ in dream.octave_shapes((350, 350), 3, 1.4)] == [178, 250, 350]
     assert [h for h, _ in dream.octave_shapes((350, 350), 4, 1.4)] == [127, 178, 250, 350]
+    assert dream.octave_shapes((3, 8), 10**6, 2) == [(1, 4), (3, 8)]  # those of less than a pixel are left out
+    assert dream.octave_shapes((3, 8), 10**6, 1e300) == [(3, 8)]
     assert dream.settings_for("book", image="x", network="squeezenet").max_loss == 0
 
 
@@ -230,12 +233,35 @@ def test_interrupted_it_stops_after_the_step_and_goes_on(path, tmp_path, monkeyp
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
-def test_another_picture_is_not_resumed(path, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "steps", "result"), [({"zoom": 1}, 15, "dream.gif"), ({"max_steps": 3}, 3, "dream.png")]
+)
+def test_killed_behind_the_last_checkpoint_all_is_there(options, steps, result, path, tmp_path, monkeypatch):
+    s = settings(image=path, octaves=2, steps=5, **options)
+    dream.dream(s, tmp_path / "whole", network=tiny(), quiet=True)
+    checkpoint = Run.checkpoint
+
+    def checkpoint_and_die(self, *args, step, **more):
+        checkpoint(self, *args, step=step, **more)
+        if step == steps:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "checkpoint", checkpoint_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        dream.dream(s, tmp_path / "cut", network=tiny(), quiet=True)
+    assert (tmp_path / "cut" / result).read_bytes() == (tmp_path / "whole" / result).read_bytes()
+
+
+def test_another_picture_or_network_is_not_resumed(path, tmp_path):
     s = settings(image=path, octaves=1, steps=3)
     dream.dream(settings(image=path, octaves=1, steps=3, max_steps=1), tmp_path / "run", network=tiny(), quiet=True)
     save_png(path, photograph(seed=1))
     with pytest.raises(ValueError, match="`image_crc32` was"):
         dream.dream(s, tmp_path / "run", network=tiny(), resume=True, quiet=True)
+    save_png(path, photograph())
+    with pytest.raises(ValueError, match="`weights_crc32` was"):
+        dream.dream(s, tmp_path / "run", network=tiny(seed=1), resume=True, quiet=True)
+    assert dream.dream(s, tmp_path / "run", network=tiny(), resume=True, quiet=True) == 0
 
 
 # ---------------------------------------------------------------------------------------------- jitter, tiles, filters

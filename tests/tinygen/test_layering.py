@@ -27,7 +27,7 @@ LAYERS = [
     "tinygen",
     "tinygen.nn tinygen.optim tinygen.io tinygen.data tinygen.testing tinygen.charts tinygen.music",
     "tinygen.models",
-    "tinygen.checkpoint tinygen.progress tinygen.run",
+    "tinygen.checkpoint tinygen.progress tinygen.metrics tinygen.run tinygen.run_config tinygen.run_lock",
     "tinygen.quality",
     "tinygen.generators tinygen.demo tinygen.explorer tinygen.report",
     "tinygen.bench",

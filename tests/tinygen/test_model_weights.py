@@ -374,6 +374,18 @@ def test_nothing_is_written_by_a_file_that_does_not_fit(arrays, tmp_path):
     assert not any(parameter.detach().numpy().any() for parameter in network.parameters() if parameter.ndim > 1)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(arrays, wrong, tmp_path):
+    arrays["conv2d_2"]["bias"][1] = wrong
+    write_legacy(tmp_path / "a.h5", arrays.items())
+    with pytest.raises(ValueError, match=r"a\.h5', whose '/conv2d_2/conv2d_2/bias:0' has NaN or infinity"):
+        loaded(tmp_path / "a.h5")
+    state = Network(graph()).fill(tg.Generator(0)).state_dict()
+    tg.save(tmp_path / "a.safetensors", state | {"sep.norm.bias": np.full(3, wrong, np.float32)})
+    with pytest.raises(ValueError, match=r"a\.safetensors', whose 'sep\.norm\.bias' has NaN or infinity"):
+        loaded(tmp_path / "a.safetensors")
+
+
 def test_links_are_not_followed(arrays, tmp_path):
     write_legacy(tmp_path / "other.h5", list(arrays.items()))
     path = write_legacy(tmp_path / "w.h5", list(arrays.items()))

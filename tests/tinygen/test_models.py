@@ -298,6 +298,25 @@ def test_gradients_pass_through_preprocessing():
     np.testing.assert_array_equal(x.grad.numpy().sum((0, 2, 3)), [0, 0, 4])
 
 
+@pytest.mark.parametrize("name", ["small", "squeezenet"])  # "tf", "caffe"
+def test_pictures_get_the_dtype_of_the_weights(name):
+    network = NETWORKS[name](weights=None, generator=tg.Generator(0)).to(np.float64)
+    picture = np.random.default_rng(0).uniform(0, 255, (1, 3, 40, 40))
+    x = network.preprocess(picture)
+    assert x.dtype == np.float64
+    exact = picture / 127.5 - 1 if name == "small" else picture[:, ::-1] - np.c_[[103.939, 116.779, 123.68]][..., None]
+    np.testing.assert_allclose(x, exact, rtol=1e-14, atol=1e-13)
+    pixels = tg.tensor(picture, requires_grad=True)
+    network(network.preprocess(pixels)).sum().backward()
+    assert pixels.grad.dtype == np.float64
+
+    network.to(np.float32)  # and a network in float32 can be called with what a float64 picture becomes
+    assert network.preprocess(picture).dtype == network.preprocess(picture.astype(np.uint8)).dtype == np.float32
+    pixels = tg.tensor(picture, requires_grad=True)
+    network(network.preprocess(pixels)).sum().backward()
+    assert pixels.grad.dtype == np.float64
+
+
 def test_preprocessing_refuses():
     with pytest.raises(ValueError, match=r"`images` has shape \(3, 4, 4\); it must be \(N, 3, H, W\)"):
         preprocess(np.zeros((3, 4, 4), np.uint8), "tf")

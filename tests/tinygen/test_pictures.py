@@ -81,6 +81,40 @@ def test_turned_and_transparent_pictures(tmp_path):
     assert pictures.read_image(tmp_path / "clear.png", size=(3, 5), channels=1).shape == (1, 3, 5)
 
 
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif", "deep.pgm"])
+def test_sixteen_bits(tmp_path, name):
+    grey = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    if name == "deep.pgm":  # numbers are big-endian there
+        (tmp_path / name).write_bytes(b"P5 16 16 65535\n" + (grey * 257).astype(">u2").tobytes())
+    else:
+        Image.fromarray(grey * 257).save(tmp_path / name)
+    np.testing.assert_array_equal(pictures.read_image(tmp_path / name, channels=1)[0], grey)
+    assert pictures.read_image(tmp_path / name).shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_numbers_without_a_white_are_refused(tmp_path, dtype):
+    Image.fromarray(np.full((4, 4), 1, dtype)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"a.tif` is no picture that can be read: its numbers have 32 bits"):
+        pictures.read_image(tmp_path / "a.tif")
+
+
+def test_very_large_pictures(tmp_path, monkeypatch):
+    Image.new("RGB", (40, 40)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow warns above that, which would be an error here
+    assert pictures.read_image(tmp_path / "large.png").shape == (3, 40, 40)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 700)  # and refuses what is twice as large
+    with pytest.raises(ValueError, match=r"large.png` has more than the 0 million pixels that are read"):
+        pictures.read_image(tmp_path / "large.png")
+
+
+def test_what_cannot_be_written_is_named(tmp_path, colourful):
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(OSError, match=r"^\[Errno \d+\] cannot write `[^`]*/a.png`: Is a directory$"):
+        pictures.save_png(tmp_path / "a.png", colourful)
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
+
+
 def test_what_is_no_picture(tmp_path, colourful):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         pictures.read_image(tmp_path / "none.png")
@@ -92,6 +126,8 @@ def test_what_is_no_picture(tmp_path, colourful):
     (tmp_path / "half.png").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
     with pytest.raises(ValueError, match="is no picture that can be read"):
         pictures.read_image(tmp_path / "half.png")
+    with pytest.raises(ValueError, match=r"is no picture that can be read: Is a directory$"):
+        pictures.read_image(tmp_path)
     with pytest.raises(ValueError, match="`channels` is 2"):
         pictures.read_image(tmp_path / "text.png", channels=2)
     with pytest.raises(ValueError, match="`image` is float64"):

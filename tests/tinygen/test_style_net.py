@@ -115,10 +115,10 @@ def test_ctrl_c_finishes_the_step_and_the_rest_follows_exactly(run, capsys, monk
     steps = style_net.Trainer.steps
 
     def interrupted(self):
-        for step in steps(self):
-            if step == 5:
+        for epoch_ended in steps(self):
+            if self.step == 5:
                 signal.raise_signal(signal.SIGINT)
-            yield step
+            yield epoch_ended
 
     monkeypatch.setattr(style_net.Trainer, "steps", interrupted)
     given = ["style-net", "train", "--style", "waves.png", "--data", "photos", *SMALL, "-o", "cut"]
@@ -151,6 +151,14 @@ def test_apply(run, capsys):
     np.testing.assert_allclose(kept, plain, atol=0.6)
 
 
+def test_a_picture_that_is_too_large_is_refused(run, capsys, monkeypatch):
+    monkeypatch.setattr(style_net, "MOST", 800)
+    assert status_of(["style-net", "apply", "run", "waves.png", "-o", "x.png"]) == 2
+    message = "is 30 x 42 pixels, more than the 0.0008 million that fit into 6 GB of memory: give --size 23"
+    assert message in capsys.readouterr().err
+    assert status_of(["style-net", "apply", "run", "waves.png", "-o", "x.png", "--size", "23"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -171,6 +179,13 @@ def test_apply(run, capsys):
         (["apply", "run", "waves.png", "waves.png", "-o", "x.png"], "for 2 pictures it must be a folder"),
         (["apply", "run", "waves.png", "waves.png"], "two pictures are called 'waves'"),
         (["apply", "run", "waves.png", "--size", "-1"], "`--size` is -1"),
+        (["apply", "run", "waves.png", "-o", "."], "`--out` is 'waves.png', which is the `image` itself"),
+        (["apply", "run", "photos/0.png", "waves.png", "-o", "photos"], "`--out` is 'photos/0.png', which is the"),
+        (["apply", "run", "waves.png", "-o", "x.jpg"], "`--out` is 'x.jpg'; a picture's name must end in .png"),
+        (["train", *SMALL, "--style", "waves.png", "--data", "photos", "--size", "6", "--style-size", "20"],
+         "`photos`, 6 x 6 pixels here, is too small for the layers"),
+        (["train", *SMALL, "--style", "waves.png", "--data", "photos", "--style-size", "2"],
+         "`waves.png`, 2 x 3 pixels here, is too small for the layers"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, run, capsys):

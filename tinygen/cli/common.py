@@ -1,15 +1,20 @@
-"""What the commands share: a parser whose errors are one line, and the options common to all training."""
+"""What the commands share: a parser whose errors are one line, and the options and the way common to all training."""
 
 from __future__ import annotations
 
 import argparse
 import io
+import math
 import os
 import sys
+import tempfile
+from dataclasses import fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from tinygen.io import write_atomically
+from tinygen.run import Run, new_run_path
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,6 +44,44 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sample-every", type=int, metavar="N", help="steps between samples")
 
 
+def train(arguments: argparse.Namespace, generator: ModuleType, **dry: Any) -> int:
+    """Train as the arguments of :func:`add_training_options` and those for the generator's settings have it.
+
+    Args:
+        arguments: those of the command line.
+        generator: its ``COMMAND``, ``Settings``, ``settings_for``, ``settings_of`` and ``train`` count here.
+        dry: settings of a dry run.
+    """
+    settings, init_from = settings_told(arguments, generator, arguments.out)
+    options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
+    if arguments.dry_run:
+        with tempfile.TemporaryDirectory() as folder:
+            return generator.train(replace(settings, **dry), Path(folder) / "run", **options)
+    out = arguments.out or new_run_path(generator.COMMAND)
+    return generator.train(settings, out, resume=arguments.resume, **options)
+
+
+def settings_told(arguments: argparse.Namespace, generator: ModuleType, out: Path | None) -> tuple[Any, Any]:
+    """Return the settings that the arguments make, and the file of weights to start from.
+
+    Args:
+        arguments: those of the command line.
+        generator: as for :func:`train`.
+        out: the run directory; what a run that goes on is not told again is as it was there.
+    """
+    names = {f.name for f in fields(generator.Settings)}
+    given = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
+    init_from = getattr(arguments, "init_from", None)
+    if arguments.resume and out is None:
+        raise ValueError("--resume needs --out, the run to go on with")
+    if arguments.resume and (out / "config.json").is_file():
+        run = Run.open(out, generator.COMMAND)
+        return generator.settings_of(run, **given), init_from or run.settings.get("init_from")
+    if (seed := seed_of(arguments)) is not None:
+        given["seed"] = seed
+    return generator.settings_for(given.pop("preset", "tuned"), **given), init_from
+
+
 def device_of(arguments: argparse.Namespace) -> str:
     """The device that was asked for."""
     return arguments.device or os.environ.get("TINYGEN_DEVICE") or "auto"
@@ -56,6 +99,45 @@ def seed_of(arguments: argparse.Namespace) -> int | None:
             raise ValueError(f"`TINYGEN_SEED` is {text!r}; it must be an integer of at least 0")
         return int(text)
     return arguments.seed
+
+
+def check_ending(path: Path, ending: str) -> None:
+    """Refuse a name for the result that ends otherwise."""
+    if path.suffix.lower() != ending:
+        raise ValueError(f"`--out` is {str(path)!r}; its name must end in {ending}")
+
+
+def names_picture(out: Path) -> bool:
+    """Return whether ``--out`` is the name of a picture; if not, it is that of a folder.
+
+    Raises:
+        ValueError: for a picture that is not PNG.
+    """
+    if out.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
+        raise ValueError(f"`--out` is {str(out)!r}; a picture's name must end in .png")
+    return out.suffix.lower() == ".png"
+
+
+def spare(target: Path, **inputs: str | list[str]) -> None:
+    """Refuse to write over one of the ``inputs``, files by what they are called in an error."""
+    for name, given in inputs.items():
+        for source in [given] if isinstance(given, str) else given:
+            if target.is_file() and Path(source).is_file() and target.samefile(source):
+                raise ValueError(f"`--out` is {str(target)!r}, which is the `{name}` itself: choose another name")
+
+
+def check_at_least(arguments: argparse.Namespace, **lows: float) -> None:
+    """Refuse numbers that are too low, or not finite."""
+    for name, low in lows.items():
+        if not low <= getattr(arguments, name) < math.inf:
+            option = name.replace("_", "-")
+            raise ValueError(f"`--{option}` is {getattr(arguments, name)}; it must be at least {low}")
+
+
+def check_seconds(seconds: float) -> None:
+    """Refuse a time that a picture of an animation cannot be shown."""
+    if not 0.02 <= seconds <= 60:
+        raise ValueError(f"`--seconds` is {seconds}; it must be from 0.02 to 60")
 
 
 def write_picture(image: Any, path: Path) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinygen.cli.common import device_of, seed_of
+from tinygen.cli.common import device_of, eprint, names_picture, settings_told, spare
 from tinygen.generators import dream
 from tinygen.generators.dream_pictures import sheet
 from tinygen.models import NETWORKS
 from tinygen.pictures import read_image, save_png
-from tinygen.run import Run, new_run_path
+from tinygen.run import new_run_path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,15 +64,13 @@ def add_parser(subparsers: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.list_layers:
-        network = NETWORKS[arguments.network or "inception_v3"](arguments.weights, report=None)
+        network = NETWORKS[arguments.network or "inception_v3"](arguments.weights, report=eprint)
         print(network.summary())
         return 0
     run_path, picture = _places(arguments)
-    settings = _settings(arguments, run_path)
-    for name in ("image", "guide"):
-        source = Path(getattr(settings, name) or ".")
-        if source.is_file() and picture.is_file() and source.samefile(picture):
-            raise ValueError(f"`--out` is {str(picture)!r}, which is the `{name}` itself: choose another name")
+    settings, _ = settings_told(arguments, dream, run_path)
+    for target in (picture, picture.with_suffix(".gif")):  # the second is the zoom's
+        spare(target, image=settings.image, guide=settings.guide)
     if arguments.count is not None:
         return _contact_sheet(arguments, settings, run_path, picture)
     options = {"device": device_of(arguments), "quiet": arguments.quiet}
@@ -87,21 +85,7 @@ def _places(arguments: argparse.Namespace) -> tuple[Path, Path]:
     if arguments.resume and arguments.out is None:
         raise ValueError("--resume needs --out, the picture or run to go on with")
     out = arguments.out or new_run_path(dream.COMMAND)
-    if out.suffix.lower() == ".png":
-        return out.with_suffix(".run"), out
-    if out.suffix.lower() in (".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"):
-        raise ValueError(f"`--out` is {str(out)!r}; a picture's name must end in .png")
-    return out, out / "dream.png"
-
-
-def _settings(arguments: argparse.Namespace, run_path: Path) -> dream.Settings:
-    given = {f.name: value for f in fields(dream.Settings)
-             if (value := getattr(arguments, f.name, None)) is not None}
-    if arguments.resume and (run_path / "config.json").is_file():  # what is not said again is as it was
-        return dream.settings_of(Run.open(run_path, dream.COMMAND), **given)
-    if (seed := seed_of(arguments)) is not None:
-        given["seed"] = seed
-    return dream.settings_for(given.pop("preset", "tuned"), **given)
+    return (out.with_suffix(".run"), out) if names_picture(out) else (out, out / "dream.png")
 
 
 def _contact_sheet(arguments: argparse.Namespace, settings: dream.Settings, run_path: Path, picture: Path) -> int:

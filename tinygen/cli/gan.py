@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygen.cli.common import add_training_options, device_of, eprint, seed_of
+from tinygen.cli.common import (
+    add_training_options,
+    check_at_least,
+    check_ending,
+    check_seconds,
+    eprint,
+    seed_of,
+    train,
+)
 from tinygen.cli.quality import add_quality
 from tinygen.data.images import SPLITS, ImageData
 from tinygen.generators import gan, gan_pictures
 from tinygen.generators.augment import POLICIES
 from tinygen.pictures import enlarge, grid, save_gif, save_png
 from tinygen.random import Generator
-from tinygen.run import Run, new_run_path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -115,28 +120,7 @@ def _add_health(group: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    names = {f.name for f in fields(gan.Settings)}
-    given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
-    init_from = arguments.init_from
-    if arguments.resume and arguments.out is None:
-        raise ValueError("--resume needs --out, the run to go on with")
-    if arguments.resume and (arguments.out / "config.json").is_file():
-        # what is not said again is as it was
-        there = Run.open(arguments.out, gan.COMMAND)
-        settings = gan.settings_of(there, **given)
-        init_from = init_from or there.settings.get("init_from")
-    else:
-        if (seed := seed_of(arguments)) is not None:
-            given["seed"] = seed
-        settings = gan.settings_for(given.pop("preset", "tuned"), **given)
-    options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
-    if arguments.dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            changes = {"max_steps": 3, "sample_every": 3, "health_every": 3}
-            settings = gan.Settings(**{name: getattr(settings, name) for name in names} | changes)
-            return gan.train(settings, Path(folder) / "run", **options)
-    out = arguments.out or new_run_path(gan.COMMAND)
-    return gan.train(settings, out, resume=arguments.resume, **options)
+    return train(arguments, gan, max_steps=3, sample_every=3, health_every=3)
 
 
 def _add_run(parser: argparse.ArgumentParser, out: str) -> None:
@@ -151,19 +135,6 @@ def _model(arguments: argparse.Namespace) -> tuple[gan.GAN, gan.Settings]:
     return gan.load_model(arguments.run_path, arguments.weights, eprint)
 
 
-def _check(arguments: argparse.Namespace, ending: str, **lows: float) -> None:
-    """Refuse a name of another ending, and numbers that are too low."""
-    if arguments.out.suffix.lower() != ending:
-        raise ValueError(f"`--out` is {str(arguments.out)!r}; its name must end in {ending}")
-    for name, low in lows.items():
-        if not low <= getattr(arguments, name) < float("inf"):
-            raise ValueError(f"`--{name}` is {getattr(arguments, name)}; it must be at least {low}")
-
-
-def _larger(image: np.ndarray, times: int) -> np.ndarray:
-    return enlarge(image, times) if times > 1 else image
-
-
 def _add_sample(commands: Any) -> None:
     parser = commands.add_parser("sample", help="draw pictures")
     _add_run(parser, "samples.png")
@@ -176,13 +147,14 @@ def _add_sample(commands: Any) -> None:
 
 
 def _sample(arguments: argparse.Namespace) -> int:
-    _check(arguments, ".png", count=1, truncation=0, columns=0, zoom=1)
+    check_ending(arguments.out, ".png")
+    check_at_least(arguments, count=1, truncation=0, columns=0, zoom=1)
     if 0 < arguments.truncation < 0.05:
         raise ValueError(f"`--truncation` is {arguments.truncation}; it must be 0, or at least 0.05")
     model, settings = _model(arguments)
     seed = seed_of(arguments) or 0
     z = model.latents(arguments.count, Generator(seed), arguments.truncation)
-    sheet = _larger(grid(model.pictures(z), arguments.columns or None), arguments.zoom)
+    sheet = enlarge(grid(model.pictures(z), arguments.columns or None), arguments.zoom)
     save_png(arguments.out, sheet, gan.about(settings, seed=seed, truncation=arguments.truncation))
     print(arguments.out)
     return 0
@@ -205,14 +177,14 @@ def _add_morph(commands: Any) -> None:
 
 
 def _morph(arguments: argparse.Namespace) -> int:
-    _check(arguments, ".gif", count=1, points=2, frames=1, zoom=1)
-    if not 0.02 <= arguments.seconds <= 60:
-        raise ValueError(f"`--seconds` is {arguments.seconds}; it must be from 0.02 to 60")
+    check_ending(arguments.out, ".gif")
+    check_at_least(arguments, count=1, points=2, frames=1, zoom=1)
+    check_seconds(arguments.seconds)
     model, _ = _model(arguments)
     z = model.latents(arguments.points * arguments.count, Generator(seed_of(arguments) or 0))
     stops = z.reshape(arguments.points, arguments.count, -1)
     frames = gan_pictures.walk(model, stops, arguments.frames, arguments.path)
-    save_gif(arguments.out, [_larger(grid(frame), arguments.zoom) for frame in frames], arguments.seconds)
+    save_gif(arguments.out, [enlarge(grid(frame), arguments.zoom) for frame in frames], arguments.seconds)
     print(arguments.out)
     return 0
 
@@ -231,7 +203,8 @@ def _add_nearest(commands: Any) -> None:
 
 
 def _nearest(arguments: argparse.Namespace) -> int:
-    _check(arguments, ".png", count=1, real=1, zoom=1)
+    check_ending(arguments.out, ".png")
+    check_at_least(arguments, count=1, real=1, zoom=1)
     model, settings = _model(arguments)
     images = gan.load_data(settings, eprint).images
     if images.shape[1:] != model.shape:
@@ -247,6 +220,6 @@ def _nearest(arguments: argparse.Namespace) -> int:
               f"{nearer:.0%} of real pictures have a nearer one")
     print(gan_pictures.says(found.distance, usual))
     sheet = grid(np.concatenate([samples, found.of(images)]), arguments.count)
-    save_png(arguments.out, _larger(sheet, arguments.zoom), gan.about(settings))
+    save_png(arguments.out, enlarge(sheet, arguments.zoom), gan.about(settings))
     print(arguments.out)
     return 0

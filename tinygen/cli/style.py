@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import asdict, fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinygen.cli.common import add_training_options, device_of, seed_of
+from tinygen.cli.common import add_training_options, device_of, names_picture, settings_told, spare
 from tinygen.generators import style
 from tinygen.models import NETWORKS
-from tinygen.run import Run, new_run_path
+from tinygen.run import new_run_path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -19,7 +19,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "style", help="style transfer: a photograph in the manner of a painting", description=style.__doc__,
         epilog="presets: book is the chapter to the letter (the R edition), book-python the Python edition, which the "
-        "published figures come from; tuned (the default) keeps L-BFGS alive and measures each loss by its target",
+        "published figures come from; tuned (the default) keeps L-BFGS alive and measures each loss by its target\n\n"
+        "--out X.png is the picture, its run is X.run beside it; otherwise it is the run, with picture.png in it.\n"
+        "--init-from takes last.safetensors of another run, and begins with its picture",
     )
     add = parser.add_argument
     add("content", nargs="?", metavar="CONTENT", help="the photograph")
@@ -77,29 +79,16 @@ def _numbers(text: str) -> list[float]:
 
 
 def _style(arguments: argparse.Namespace) -> int:
-    known = {f.name for f in fields(style.Settings)}
-    given = {k: v for k, v in vars(arguments).items() if k in known and v is not None}
-    if not given["styles"]:
-        del given["styles"]
-    if arguments.resume and arguments.out is None:
-        raise ValueError("--resume needs --out, the run to go on with")
+    arguments.styles = arguments.styles or None
     out, final = arguments.out, None
-    if out is not None and out.suffix.lower() == ".png":
+    if out is not None and names_picture(out):
         out, final = out.with_suffix(".run"), out
-    init_from = arguments.init_from
-    if arguments.resume and (out / "config.json").is_file():
-        # what is not said again is as it was
-        there = Run.open(out, style.COMMAND)
-        settings = style.settings_of(there, **given)
-        init_from = init_from or there.settings.get("init_from")
-    else:
-        if (seed := seed_of(arguments)) is not None:
-            given["seed"] = seed
-        given = {"content": "", "styles": []} | given
-        settings = style.settings_for(given.pop("preset", "tuned"), **given)
+    settings, init_from = settings_told(arguments, style, out)
+    if out is not None:
+        spare(final or out / "picture.png", content=settings.content, styles=settings.styles, init=settings.init)
     options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
     if arguments.dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            settings = style.Settings(**asdict(settings) | {"max_steps": 1, "evaluations": 3, "inner_iterations": 0})
+            settings = replace(settings, max_steps=1, evaluations=3, inner_iterations=0)
             return style.transfer(settings, Path(folder) / "run", **options)
     return style.transfer(settings, out or new_run_path(style.COMMAND), final=final, resume=arguments.resume, **options)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tinygen.cli.common import add_training_options, device_of, eprint, seed_of
+from tinygen.backend import check_device
+from tinygen.cli.common import add_training_options, device_of, eprint, names_picture, spare, train
 from tinygen.cli.style import names
 from tinygen.generators import style_net
-from tinygen.generators.style import keep_colors, read_picture, settings_of
+from tinygen.generators.style import keep_colors, read_picture
 from tinygen.models import NETWORKS
 from tinygen.pictures import read_image, save_png, to_uint8
-from tinygen.run import Run, new_run_path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -54,30 +52,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    known = {f.name for f in fields(style_net.Settings)}
-    given = {k: v for k, v in vars(arguments).items() if k in known and v is not None}
-    init_from = arguments.init_from
-    if arguments.resume and arguments.out is None:
-        raise ValueError("--resume needs --out, the run to go on with")
-    if arguments.resume and (arguments.out / "config.json").is_file():
-        # what is not said again is as it was
-        there = Run.open(arguments.out, style_net.COMMAND)
-        settings = settings_of(there, style_net.EXAMPLE, **given)
-        init_from = init_from or there.settings.get("init_from")
-    else:
-        for name in ("style", "data"):
-            if name not in given:
-                raise ValueError(f"--{name} is needed: {'a painting' if name == 'style' else 'photographs'}")
-        if (seed := seed_of(arguments)) is not None:
-            given["seed"] = seed
-        settings = style_net.Settings(**given)
-    options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
-    if arguments.dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            settings = style_net.Settings(**asdict(settings) | {"max_steps": 2, "sample_every": 2})
-            return style_net.train(settings, Path(folder) / "run", **options)
-    out = arguments.out or new_run_path(style_net.COMMAND)
-    return style_net.train(settings, out, resume=arguments.resume, **options)
+    return train(arguments, style_net, max_steps=2, sample_every=2)
 
 
 def _add_apply(commands: Any) -> None:
@@ -97,7 +72,7 @@ def _apply(arguments: argparse.Namespace) -> int:
     images, out = arguments.images, arguments.out
     if arguments.size < 0:
         raise ValueError(f"`--size` is {arguments.size}; it must be at least 0")
-    if out.suffix.lower() == ".png":
+    if names_picture(out):
         if len(images) > 1:
             raise ValueError(f"`--out` is {str(out)!r}, one file; for {len(images)} pictures it must be a folder")
         targets = [out]
@@ -105,13 +80,19 @@ def _apply(arguments: argparse.Namespace) -> int:
         targets = [out / f"{path.stem}.png" for path in images]
         if twice := {path.stem for i, path in enumerate(images) if targets[i] in targets[:i]}:
             raise ValueError(f"two pictures are called {min(twice)!r}: give them to two folders")
+    for target in targets:
+        spare(target, image=[str(path) for path in images])
     model, settings = style_net.load_model(arguments.run_path, eprint)
-    model.to(style_net.check_device(device_of(arguments)))
+    model.to(check_device(device_of(arguments)))
     for path, target in zip(images, targets, strict=True):
         image = read_picture(str(path), arguments.size) if arguments.size else read_image(path)
         if min(image.shape[1:]) < style_net.LEAST:
             raise ValueError(f"`{path}` is {image.shape[1]} x {image.shape[2]} pixels; at least {style_net.LEAST} x "
                              f"{style_net.LEAST} are needed")
+        if (pixels := image.shape[1] * image.shape[2]) > style_net.MOST:
+            size = int(image.shape[1] * (style_net.MOST / pixels) ** 0.5)
+            raise ValueError(f"`{path}` is {image.shape[1]} x {image.shape[2]} pixels, more than the "
+                             f"{style_net.MOST / 1e6:g} million that fit into 6 GB of memory: give --size {size}")
         clock = time.monotonic()
         made = style_net.restyle(model, image)
         seconds = time.monotonic() - clock

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
-import tempfile
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tinygen.cli.common import add_training_options, device_of, eprint, seed_of, write_picture
+from tinygen.cli.common import add_training_options, check_at_least, eprint, seed_of, train, write_picture
 from tinygen.data.music import CHORALES, TUNES
 from tinygen.data.text import TEXTS
 from tinygen.data.tokens import KINDS
@@ -17,7 +15,6 @@ from tinygen.generators import text, text_settings
 from tinygen.io import write_atomically
 from tinygen.music import midi_of, piano_roll
 from tinygen.random import Generator
-from tinygen.run import Run, new_run_path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -71,28 +68,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    names = {f.name for f in fields(text.Settings)}
-    given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
-    init_from = arguments.init_from
-    if arguments.resume and arguments.out is None:
-        raise ValueError("--resume needs --out, the run to go on with")
-    if arguments.resume and (arguments.out / "config.json").is_file():
-        # what is not said again is as it was
-        there = Run.open(arguments.out, text.COMMAND)
-        settings = text.settings_of(there, **given)
-        init_from = init_from or there.settings.get("init_from")
-    else:
-        if (seed := seed_of(arguments)) is not None:
-            given["seed"] = seed
-        settings = text.settings_for(given.pop("preset", "tuned"), **given)
-    options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
-    if arguments.dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            changes = {"max_steps": 3, "sample_every": 3}
-            settings = text.Settings(**{name: getattr(settings, name) for name in names} | changes)
-            return text.train(settings, Path(folder) / "run", **options)
-    out = arguments.out or new_run_path(text.COMMAND)
-    return text.train(settings, out, resume=arguments.resume, **options)
+    return train(arguments, text, max_steps=3, sample_every=3)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -130,9 +106,7 @@ def _model_and_prompt(arguments: argparse.Namespace) -> tuple:
 
 
 def _sample(arguments: argparse.Namespace) -> int:
-    for name, low in {"length": 0, "count": 1, "top_k": 0}.items():
-        if getattr(arguments, name) < low:
-            raise ValueError(f"`--{name.replace('_', '-')}` is {getattr(arguments, name)}; it must be at least {low}")
+    check_at_least(arguments, length=0, count=1, top_k=0)
     if not arguments.temperature > 0:
         raise ValueError(f"`--temperature` is {arguments.temperature}; it must be above 0 (--greedy is its limit)")
     if not 0 < arguments.top_p <= 1:

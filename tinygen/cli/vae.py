@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygen.cli.common import add_training_options, device_of, eprint, seed_of
+from tinygen.cli.common import (
+    add_training_options,
+    check_at_least,
+    check_ending,
+    check_seconds,
+    eprint,
+    seed_of,
+    train,
+)
 from tinygen.cli.quality import add_quality
 from tinygen.data.images import SPLITS, ImageData
 from tinygen.explorer import explorer_page
 from tinygen.generators import latent, vae
 from tinygen.pictures import enlarge, grid, read_image, save_gif, save_png, write_file
 from tinygen.random import Generator
-from tinygen.run import Run, new_run_path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -62,28 +68,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    names = {f.name for f in fields(vae.Settings)}
-    given = {k: v for k, v in vars(arguments).items() if k in names and v is not None}
-    init_from = arguments.init_from
-    if arguments.resume and arguments.out is None:
-        raise ValueError("--resume needs --out, the run to go on with")
-    if arguments.resume and (arguments.out / "config.json").is_file():
-        # what is not said again is as it was
-        there = Run.open(arguments.out, vae.COMMAND)
-        settings = vae.settings_of(there, **given)
-        init_from = init_from or there.settings.get("init_from")
-    else:
-        if (seed := seed_of(arguments)) is not None:
-            given["seed"] = seed
-        settings = vae.settings_for(given.pop("preset", "tuned"), **given)
-    options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
-    if arguments.dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            changes = {"max_steps": 3, "sample_every": 3}
-            settings = vae.Settings(**{name: getattr(settings, name) for name in names} | changes)
-            return vae.train(settings, Path(folder) / "run", **options)
-    out = arguments.out or new_run_path(vae.COMMAND)
-    return vae.train(settings, out, resume=arguments.resume, **options)
+    return train(arguments, vae, max_steps=3, sample_every=3)
 
 
 def _add_run(parser: argparse.ArgumentParser, out: str = "") -> None:
@@ -96,21 +81,6 @@ def _add_run(parser: argparse.ArgumentParser, out: str = "") -> None:
 
 def _model(arguments: argparse.Namespace) -> tuple[vae.VAE, vae.Settings]:
     return vae.load_model(arguments.run_path, arguments.weights, eprint)
-
-
-def _check_out(path: Path, ending: str) -> None:
-    if path.suffix.lower() != ending:
-        raise ValueError(f"`--out` is {str(path)!r}; its name must end in {ending}")
-
-
-def _check_at_least(arguments: argparse.Namespace, **lows: int) -> None:
-    for name, low in lows.items():
-        if getattr(arguments, name) < low:
-            raise ValueError(f"`--{name}` is {getattr(arguments, name)}; it must be at least {low}")
-
-
-def _larger(image: np.ndarray, times: int) -> np.ndarray:
-    return enlarge(image, times) if times > 1 else image
 
 
 def _add_grid(commands: Any) -> None:
@@ -128,14 +98,14 @@ def _add_grid(commands: Any) -> None:
 
 
 def _grid(arguments: argparse.Namespace) -> int:
-    _check_out(arguments.out, ".png")
-    _check_at_least(arguments, side=1, zoom=1)
+    check_ending(arguments.out, ".png")
+    check_at_least(arguments, side=1, zoom=1)
     model, settings = _model(arguments)
     n, around = arguments.side, None
     if arguments.around is not None:
         around = model.points(_Pictures(model, settings)[arguments.around][None])[0]
     lattice = model.latent_dim == 2 and around is None
-    sheet = _larger(vae.manifold(model, n) if lattice else vae.traversals(model, n, around), arguments.zoom)
+    sheet = enlarge(vae.manifold(model, n) if lattice else vae.traversals(model, n, around), arguments.zoom)
     if arguments.axes:
         values = [f"{round(float(value), 2) + 0.0:.2f}" for value in vae.quantiles(n)]  # + 0.0: never -0.00
         sheet = latent.with_axes(
@@ -175,14 +145,13 @@ def _add_morph(commands: Any) -> None:
 
 
 def _morph(arguments: argparse.Namespace) -> int:
-    _check_out(arguments.out, ".gif")
-    _check_at_least(arguments, frames=2, zoom=1)
-    if not 0.02 <= arguments.seconds <= 60:
-        raise ValueError(f"`--seconds` is {arguments.seconds}; it must be from 0.02 to 60")
+    check_ending(arguments.out, ".gif")
+    check_at_least(arguments, frames=2, zoom=1)
+    check_seconds(arguments.seconds)
     model, settings = _model(arguments)
     pictures = _Pictures(model, settings)
     frames = latent.morph(model, pictures[arguments.first], pictures[arguments.last], arguments.frames)
-    save_gif(arguments.out, [_larger(frame, arguments.zoom) for frame in frames], arguments.seconds)
+    save_gif(arguments.out, [enlarge(frame, arguments.zoom) for frame in frames], arguments.seconds)
     print(arguments.out)
     return 0
 
@@ -211,8 +180,8 @@ def _add_concept(commands: Any) -> None:
 
 
 def _concept(arguments: argparse.Namespace) -> int:
-    _check_out(arguments.out, ".png")
-    _check_at_least(arguments, steps=2, zoom=1)
+    check_ending(arguments.out, ".png")
+    check_at_least(arguments, steps=2, zoom=1)
     if not 0 < arguments.strength < 1e6:
         raise ValueError(f"`--strength` is {arguments.strength}; it must be above 0 and below a million")
     model, settings = _model(arguments)
@@ -230,7 +199,7 @@ def _concept(arguments: argparse.Namespace) -> int:
     sheet = grid(latent.apply_concept(model, images, concept, arguments.steps, arguments.strength), arguments.steps)
     told = {"Command": "vae concept", "Attribute": arguments.attribute, "Method": arguments.method,
             "Steps": arguments.steps, "Strength": arguments.strength}
-    save_png(arguments.out, _larger(sheet, arguments.zoom), vae.about(settings, **told))
+    save_png(arguments.out, enlarge(sheet, arguments.zoom), vae.about(settings, **told))
     print(arguments.out)
     return 0
 
@@ -242,8 +211,7 @@ def _labelled(
     changes = {name: getattr(arguments, name) for name in ("data", "labels") if getattr(arguments, name) is not None}
     if "data" in changes:
         changes.setdefault("labels", "")
-    values = {f.name: getattr(settings, f.name) for f in fields(settings)}
-    return vae.load_data(vae.Settings(**values | changes), eprint, model.shape)
+    return vae.load_data(replace(settings, **changes), eprint, model.shape)
 
 
 def _chosen(
@@ -272,8 +240,8 @@ def _add_explore(commands: Any) -> None:
 
 
 def _explore(arguments: argparse.Namespace) -> int:
-    _check_out(arguments.out, ".html")
-    _check_at_least(arguments, points=1, known=1)
+    check_ending(arguments.out, ".html")
+    check_at_least(arguments, points=1, known=1)
     model, settings = _model(arguments)
     known, held_out = _labelled(arguments, model, settings)
     known, held_out = known.subset(slice(arguments.known)), held_out.subset(slice(arguments.points))
@@ -293,7 +261,7 @@ def _add_likelihood(commands: Any) -> None:
 
 
 def _likelihood(arguments: argparse.Namespace) -> int:
-    _check_at_least(arguments, draws=1, count=0)
+    check_at_least(arguments, draws=1, count=0)
     model, settings = _model(arguments)
     seed = seed_of(arguments) or 0
     images = vae.load_data(settings, eprint, model.shape)[1].images

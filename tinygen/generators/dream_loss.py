@@ -16,7 +16,6 @@ from tinygen.backend import to_device
 from tinygen.generators.squares import squares
 from tinygen.models import NETWORKS, Network
 from tinygen.models.network import NUMBERED
-from tinygen.models.weights import find
 from tinygen.modes import no_grad
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
@@ -61,9 +60,11 @@ def parse_filter(text: str) -> tuple[str, int]:
 
 
 def load_network(settings: Any, report: Callable[[str], None] | None = None) -> Network:
-    """Return the network of ``settings``, in evaluation, its weights constants; ``report`` hears of a download."""
-    weights = find(settings.network, report=report) if settings.weights == "imagenet" else settings.weights
-    return NETWORKS[settings.network](weights, report=None).requires_grad_(False)
+    """Return the network of ``settings``, in evaluation, its weights constants.
+
+    ``report`` hears of a download, which then shows its progress, and of layers that a partial file lacks.
+    """
+    return NETWORKS[settings.network](settings.weights, report=report).requires_grad_(False)
 
 
 def coefficients_of(settings: Any, network: Network) -> dict[str, float]:
@@ -139,8 +140,13 @@ class Objective:
         self.network, self.coefficients, self.border, self.channel = network, coefficients, border, channel
         self.guide: dict[str, Tensor] = {}
         if guide is not None:
-            with no_grad():  # (1, C, h, w) -> (C, Q)
-                self.guide = {name: a.flatten(2)[0] for name, a in self.activations(guide).items()}
+            try:
+                with no_grad():  # (1, C, h, w) -> (C, Q)
+                    self.guide = {name: a.flatten(2)[0] for name, a in self.activations(guide).items()}
+            except ValueError as error:
+                height, width = guide.shape[2:]
+                raise ValueError(f"`guide`, {width} x {height} pixels here, is too small for {', '.join(coefficients)} "
+                                 f"of {network.name} ({error})") from None
 
     def activations(self, x: Tensor) -> dict[str, Tensor]:
         """Run the network up to the layers that count."""
@@ -196,4 +202,4 @@ def fitting(objective: Objective, shapes: list[tuple[int, int]], tile: int = 0) 
     height, width = shapes[-1]
     names = ", ".join(objective.coefficients)
     raise ValueError(f"a picture of {width} x {height} is too small for {names} of {objective.network.name}: "
-                     f"give --size 350, or earlier layers ({problem})")
+                     f"give a larger --size, or earlier layers ({problem})")

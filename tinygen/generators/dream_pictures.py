@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygen.backend import to_device
 from tinygen.nn import functional as F
-from tinygen.pictures import grid, read_image, resize
+from tinygen.pictures import grid, read_image, resize, unreadable
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
 
@@ -32,14 +32,8 @@ def picture_size(path: str | Path) -> tuple[int, int]:
         with Image.open(path) as opened:
             width, height = opened.size
             return (width, height) if opened.getexif().get(0x0112) in TURNED else (height, width)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"`{path}` does not exist; give the path of a picture") from None
-    except Image.DecompressionBombError:
-        most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million"
-        raise ValueError(f"`{path}` has more than the {most} pixels that are read: make it smaller first") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0][:100]
-        raise ValueError(f"`{path}` is no picture that can be read: {reason}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise unreadable(path, error) from None
 
 
 def read_photograph(path: str | Path, size: int = 0, tile: int = 0) -> np.ndarray:
@@ -65,7 +59,7 @@ def read_photograph(path: str | Path, size: int = 0, tile: int = 0) -> np.ndarra
             height, width = (max(1, round(side * factor)) for side in (height, width))
         most = MOST_TILED if tile else MOST_WHOLE
         if height * width > most:
-            also = "" if tile else " or --tile 256 (gradients piece by piece)"
+            also = "" if tile or height * width > MOST_TILED else " or --tile 256 (gradients piece by piece)"
             raise ValueError(
                 f"`{path}` is {width} x {height}, more than {most / 1e6:.0f} million pixels: give --size 1024 "
                 f"(the longest side){also}"

@@ -23,11 +23,7 @@ Read ``gan_model.py`` first, the networks and losses; then here: one step (``Tra
 from __future__ import annotations
 
 import copy
-import json
-import time
-import zlib
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,9 +31,10 @@ from typing import Any
 import numpy as np
 
 from tinygen import nn, optim
-from tinygen.backend import check_device, to_device
+from tinygen.backend import to_device
 from tinygen.data import DataLoader
 from tinygen.data.images import ImageData, ImageDataset, load_images
+from tinygen.generators import training
 from tinygen.generators.augment import augment, policies
 from tinygen.generators.gan_health import ADVICE, COLLAPSE, NOT_FINITE, Monitor, spread
 from tinygen.generators.gan_model import (
@@ -52,7 +49,9 @@ from tinygen.generators.gan_model import (
     make_optimizer,
     settings_for,
 )
-from tinygen.io import load
+from tinygen.generators.settings import image_shape, origin, stored_settings
+from tinygen.generators.training import Diverged, Pace
+from tinygen.generators.weights import with_weights_of
 from tinygen.modes import no_grad
 from tinygen.nn import functional as F
 from tinygen.ops.join import cat, stack
@@ -60,7 +59,6 @@ from tinygen.pictures import grid, read_image, save_gif, save_png
 from tinygen.random import Generator
 from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
 from tinygen.tensor import Tensor
-from tinygen.version import __version__
 from tinygen_ops.arrays import array_module
 
 __all__ = ["CHANCE", "GAN", "PRESETS", "Settings", "Trainer", "generate", "load_data", "load_model", "settings_for",
@@ -91,10 +89,6 @@ def load_data(settings: Settings, report: Callable[[str], None] | None = None) -
 # ---------------------------------------------------------------------------------------------------------- loop
 
 
-class Diverged(ValueError):
-    """Training went off course, and has gone back often enough."""
-
-
 class Trainer:
     """A training run: networks, optimisers, data and generators, and where it stands.
 
@@ -112,7 +106,7 @@ class Trainer:
         purposes = ("init", "order", "latent", "labels", "dropout", "augment", "flip", "penalty")
         self.generators = {name: Generator((settings.seed << 8) + i) for i, name in enumerate(purposes)}
         init, order, _, _, dropout, _, flip, _ = self.generators.values()
-        self.gan = GAN(settings, data.images.shape[1:], init, dropout).to(device)
+        self.model = self.gan = GAN(settings, data.images.shape[1:], init, dropout).to(device)
         self.d_optimizer = make_optimizer(settings, self.gan.discriminator, settings.d_lr)
         self.g_optimizer = make_optimizer(settings, self.gan.generator, settings.g_lr)
         dataset = ImageDataset(data, settings.black, 1.0, flip=flip if settings.flip else None)
@@ -287,68 +281,29 @@ class Trainer:
         return bool(sum(array_module(a).isfinite(a).all() for a in arrays) == len(arrays))
 
 
-def train(
-    settings: Settings,
-    out: str | Path,
-    *,
-    resume: bool = False,
-    device: str | None = None,
-    init_from: str | Path | None = None,
-    quiet: bool = False,
-    say: Callable[[str], None] = print,
-) -> int:
-    """Train both networks into the run directory ``out``.
+def train(settings: Settings, out: str | Path, **options: Any) -> int:
+    """Train both networks into the run directory ``out``; ``options`` and result: :func:`.training.train`."""
+    return training.train(begin, loop, settings, out, command=COMMAND, may_change=MAY_CHANGE, **options)
 
-    Args:
-        settings: what to do.
-        out: the run directory.
-        resume: go on from the last checkpoint there; from the start where there is none.
-        device: ``"cpu"``, ``"cuda"``, ``"auto"``; None as :func:`tinygen.backend.check_device` decides.
-        init_from: a file of weights to start from.
-        quiet: say nothing but what went wrong.
-        say: what prints a line.
 
-    Returns:
-        0 when it is finished, 130 when it was interrupted (and can be resumed).
-
-    Raises:
-        ValueError: for data that cannot be read, a run that is in the way, training that has gone off course.
-    """
-    say = (lambda line: None) if quiet else say
+def begin(settings: Settings, device: str, say: Callable[[str], None]) -> tuple[Trainer, dict[str, Any]]:
+    """Return a trainer at the start, and what its run keeps beside the settings."""
     data = load_data(settings, say)
-    trainer = Trainer(settings, data, check_device(device))
-    if init_from is not None:  # before the run is made, so that a wrong file leaves nothing half-written
-        start_from(trainer.gan, init_from)
-        trainer.keep()
-    kept = asdict(settings) | {
-        "init_from": None if init_from is None else str(init_from),
-        "image_shape": list(trainer.gan.shape),
-        "data_crc32": zlib.crc32(np.ascontiguousarray(data.images)),
-    }
-    open_run = Run.resume if resume else Run.create
-    with open_run(out, COMMAND, kept, **({"may_change": MAY_CHANGE} if resume else {})) as run:
-        checkpoint = run.restore() if resume else None
-        for warning in run.warnings:
-            say(f"tinygen: {warning}")
-        if checkpoint is not None:
-            trainer.load_state(checkpoint.weights, checkpoint.state)
-            if trainer.step >= trainer.last_step:
-                say(f"{run.path}: finished already, at step {trainer.step}")
-                return 0
-            say(f"{run.path}: going on from step {trainer.step} of {trainer.last_step}")
-        return _loop(trainer, run, quiet, say)
+    trainer = Trainer(settings, data, device)
+    return trainer, {"image_shape": list(trainer.model.shape), "data_crc32": training.checksum(data.images)}
 
 
-def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -> int:
+def loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -> int:
     """Train, and keep the run directory up to date."""
     settings, total = trainer.settings, trainer.last_step
     if trainer.step == 0:
+        trainer.keep()  # the weights may have come from a file
         sizes = [sum(p.numel() for p in network.parameters()) for network in
                  (trainer.gan.generator, trainer.gan.discriminator)]
         say(f"{len(trainer.loader.dataset):,} pictures {'x'.join(map(str, trainer.gan.shape))}; generator {sizes[0]:,} "
             f"parameters, discriminator {sizes[1]:,}; {total:,} steps on {trainer.device}")
-    clock, clock_step = time.monotonic(), trainer.step
     per_step = settings.batch_size
+    pace = Pace(trainer.step, per_step)
     with Interruption() as interruption, Progress(total, unit="pictures", per_step=per_step, quiet=quiet) as progress:
         stop = False
         while not stop:
@@ -368,18 +323,16 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
                     return EXIT_INTERRUPTED
                 finding = NOT_FINITE
             if look:
-                seconds = time.monotonic() - clock
+                seconds, speed = pace.at(step)
                 progress.print(f"step {step}: d_loss {row['d_loss']:.4f}, g_loss {row['g_loss']:.4f}, variety "
                                f"{row['variety']:.2f}; {seconds:.1f} s")
-                speed = (step - clock_step) * per_step / seconds
                 run.log_timing(step=step, epoch=trainer.epoch, seconds=seconds, pictures_per_second=speed)
-                clock, clock_step = time.monotonic(), step
             if finding:
                 progress.print(f"step {step}: {ADVICE[finding]}")
             if finding == NOT_FINITE or (finding == COLLAPSE and settings.rollbacks):
                 progress.print(_go_back(trainer, run, finding))
                 stop, save = interruption.requested, True
-                clock, clock_step = time.monotonic(), trainer.step
+                pace.begin(trainer.step)
             elif settings.sample_every and step % settings.sample_every == 0:
                 save_sample(trainer, run)
             if save and not trainer.monitor.doubtful:
@@ -389,11 +342,9 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
                 animate(run, total)
             if stop or save:
                 run.checkpoint(trainer.gan.state_dict(), trainer.state(), step=trainer.step, finished=finished)
-    if trainer.step < total:
-        say(f"stopped at step {trainer.step} of {total}; the same command with --resume goes on from here")
-        return EXIT_INTERRUPTED
-    say(f"{verdict(settings, run)}finished: {run.path}")
-    return 0
+    if trainer.step == total and (told := verdict(settings, run)):
+        say(told.rstrip())
+    return training.ended(trainer, run, say)
 
 
 def _go_back(trainer: Trainer, run: Run, finding: str) -> str:
@@ -422,38 +373,13 @@ def verdict(settings: Settings, run: Run) -> str:
     return f"medians over {rows[-1]['step']:,} steps: {beside}\n"
 
 
-def start_from(model: nn.Module, path: str | Path) -> None:
-    """Load weights from a file into ``model``.
-
-    Raises:
-        ValueError: if they belong to another model.
-    """
-    weights = load(path)
-    try:
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"`init_from` is {str(path)!r}, which holds other weights: {error.args[0]}") from None
-
-
-# ------------------------------------------------------------------------------------------------------ pictures
+# --------------------------------------------------------------------------------------------- a run that is there
 
 
 def settings_of(run: Run, **changes: Any) -> Settings:
-    """Return the settings of a run that is there, with ``changes``.
-
-    Raises:
-        ValueError: if its ``config.json`` lacks something, or holds a value of the wrong kind.
-    """
-    damaged = f"`{run.path / 'config.json'}` is damaged"
-    shape = run.settings.get("image_shape")
-    if not isinstance(shape, list) or len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise ValueError(f"{damaged}: its `image_shape` is {shape!r}")
-    stored = {f.name: run.settings[f.name] for f in fields(Settings) if f.name in run.settings}
-    for name, value in stored.items():
-        kind = type(getattr(Settings, name))  # of the default
-        if not isinstance(value, (int, float) if kind is float else kind):
-            raise ValueError(f"{damaged}: its `{name}` is {value!r}")
-    return Settings(**stored | changes)
+    """Return the settings of a run that is there, with ``changes``; see :func:`.settings.stored_settings`."""
+    image_shape(run)
+    return stored_settings(run, Settings, **changes)
 
 
 def load_model(
@@ -475,19 +401,15 @@ def load_model(
         raise ValueError(f"`which` is {which!r}; valid are 'auto', 'average' and 'last'")
     run = Run.open(path, COMMAND)
     settings = settings_of(run)
-    model = GAN(settings, tuple(run.settings["image_shape"]), Generator(0))
-    weights = run.weights()
-    for warning in run.warnings if warn is not None else ():
-        warn(warning)
-    try:
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"`{run.path}` has weights of another model than its settings: {error.args[0]}") from None
+    model = with_weights_of(run, GAN(settings, image_shape(run), Generator(0)), "last", warn)
     if which == "average" and model.average is None:
         raise ValueError(f"`which` is 'average', but `{run.path}` was trained without one (--ema 0)")
     if which == "last":
         model.average = None
-    return model.eval(), settings
+    return model, settings
+
+
+# ------------------------------------------------------------------------------------------------------ pictures
 
 
 def generate(model: GAN, n: int, generator: Generator, batch: int = 64) -> np.ndarray:
@@ -497,9 +419,7 @@ def generate(model: GAN, n: int, generator: Generator, batch: int = 64) -> np.nd
 
 def about(settings: Settings, **more: Any) -> dict[str, str]:
     """Return what a picture's file tells of where it comes from: text fields for :func:`save_png`."""
-    told = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
-    fields = {"Software": f"tinygen {__version__}", "settings": json.dumps(told)}
-    return fields | {name: str(value) for name, value in more.items()}
+    return origin(settings, MAY_CHANGE, under="settings", **more)
 
 
 def save_sample(trainer: Trainer, run: Run) -> None:

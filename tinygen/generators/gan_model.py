@@ -18,6 +18,7 @@ from tinygen import nn, optim
 from tinygen.autograd import grad
 from tinygen.backend import to_device
 from tinygen.generators.augment import policies
+from tinygen.generators.settings import check, preset_values
 from tinygen.modes import no_grad
 from tinygen.nn import functional as F
 from tinygen.pictures import to_uint8
@@ -120,28 +121,18 @@ class Settings:
     max_steps: int = 0
 
     def __post_init__(self) -> None:
-        at_least = {"latent_dim": 1, "steps": 1, "batch_size": 1, "critic_steps": 1, "kernel": 1, "log_every": 1,
-                    "health_every": 1, "save_every": 1, "sample_every": 0, "max_steps": 0, "seed": 0, "size": 0,
-                    "rollbacks": 0, "label_noise": 0, "penalty": 0, "clip_value": 0, "decay": 0, "slope": 0}
-        for name, low in at_least.items():
-            value = getattr(self, name)
-            if not (value >= low and math.isfinite(value)):
-                raise ValueError(f"`{name}` is {value}; it must be at least {low}")
-        if self.seed >= 2**56:
-            raise ValueError(f"`seed` is {self.seed}; it must be below 2**56")
-        for name in ("width", "d_lr", "g_lr"):
-            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
-                raise ValueError(f"`{name}` is {getattr(self, name)}; it must be above 0")
-        for name in ("dropout", "beta1", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"`{name}` is {getattr(self, name)}; it must be from 0 to below 1")
-        choices = {"preset": PRESETS, "network": ("book", "light"), "latent": ("normal", "uniform"),
-                   "output": ("tanh", "sigmoid"), "black": (-1, 0), "downsample": ("strided", "pool"),
-                   "g_norm": ("none", "batch"), "loss": CHANCE,
-                   "optimizer": ("rmsprop", "adam"), "channels": (0, 1, 3)}
-        for name, valid in choices.items():
-            if getattr(self, name) not in valid:
-                raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(map(str, valid))}")
+        check(
+            self,
+            at_least={"latent_dim": 1, "steps": 1, "batch_size": 1, "critic_steps": 1, "kernel": 1, "health_every": 1,
+                      "sample_every": 0, "size": 0, "rollbacks": 0, "label_noise": 0, "penalty": 0, "clip_value": 0,
+                      "decay": 0, "slope": 0},
+            above_zero=("width", "d_lr", "g_lr"),
+            below_one=("dropout", "beta1", "ema"),
+            choices={"preset": PRESETS, "network": ("book", "light"), "latent": ("normal", "uniform"),
+                     "output": ("tanh", "sigmoid"), "black": (-1, 0), "downsample": ("strided", "pool"),
+                     "g_norm": ("none", "batch"), "loss": CHANCE, "optimizer": ("rmsprop", "adam"),
+                     "channels": (0, 1, 3)},
+        )
         if self.output == "sigmoid" and self.black == -1:
             raise ValueError("`output` is 'sigmoid', which is never below 0, but `black` is -1; take --black 0")
         if self.label_noise and self.loss not in ("bce", "least-squares"):
@@ -160,9 +151,7 @@ MAY_CHANGE = ("steps", "rollbacks", "log_every", "health_every", "save_every", "
 
 def settings_for(preset: str, **changes: Any) -> Settings:
     """Return the settings of a preset, with ``changes``."""
-    if preset not in PRESETS:
-        raise ValueError(f"`preset` is {preset!r}; valid are {', '.join(PRESETS)}")
-    return Settings(**{**PRESETS[preset], "preset": preset, **changes})
+    return Settings(**preset_values(PRESETS, preset) | changes)
 
 
 # --------------------------------------------------------------------------------------------------------- model

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygen.data.images import ImageData
-from tinygen.generators.vae import VAE, reconstruction_of
+from tinygen.generators.vae_model import VAE, reconstruction_of
 from tinygen.modes import no_grad
 from tinygen.random import Generator
 from tinygen.tensor import Tensor

@@ -14,8 +14,8 @@ Presets: ``book`` and ``book-python`` are the chapter to the letter: sums of squ
 divided by the picture's own numbers (Q4: 4 * 3^2 * (rows * columns)^2), the painting stretched to the photograph's
 shape, and L-BFGS started anew for each of 20 rounds (Q5), which forgets the curvature that it has measured: of 15
 iterations with 5 pairs remembered (R's optim) or of 20 evaluations with 10 (SciPy). ``tuned`` keeps one L-BFGS alive
-over all rounds of 20 evaluations, leaves the painting its proportions, and measures each loss by its target (see
-:class:`Objective`), so that the same weights serve every network, layer and size.
+over all rounds of 20 evaluations, leaves the painting its proportions, and measures each loss by its target, so
+that the same weights serve every network, layer and size.
 
 This file has what a run is told and its loop. The losses are in ``style_loss.py``, the search in ``style_search.py``,
 pictures in ``style_pictures.py``, and in ``style_strips.py`` the same losses in little memory.
@@ -27,10 +27,8 @@ docs/style.md.
 
 from __future__ import annotations
 
-import json
 import math
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -39,17 +37,21 @@ from typing import Any
 import numpy as np
 
 from tinygen.backend import check_device, to_device
+from tinygen.generators.settings import check, origin, preset_values, stored_settings
 from tinygen.generators.style_loss import (
     LAYERS,
     Objective,
+    check_loss_weights,
     chosen_layers,
     gram,
     load_network,
     size_of,
     squared_distance,
     total_variation,
+    weights_of,
 )
 from tinygen.generators.style_pictures import (
+    check_whole,
     enlarged,
     first_picture,
     keep_colors,
@@ -59,12 +61,12 @@ from tinygen.generators.style_pictures import (
 )
 from tinygen.generators.style_search import Transfer
 from tinygen.generators.style_strips import StripedObjective, rows_within
+from tinygen.generators.training import checksum, opened
 from tinygen.io import load
 from tinygen.models import NETWORKS, Network
 from tinygen.pictures import save_png
 from tinygen.random import Generator
 from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
-from tinygen.version import __version__
 
 __all__ = [
     "COMMAND", "LAYERS", "MAY_CHANGE", "NETWORKS", "PRESETS", "Objective", "Painting", "Settings", "StripedObjective",
@@ -152,21 +154,14 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.content or not self.styles:
             raise ValueError("a photograph and at least one painting are needed: CONTENT STYLE [STYLE ...]")
-        least = {"size": 1, "history_size": 1, "iterations": 1, "evaluations": 0, "inner_iterations": 0, "scales": 1,
-                 "tile": 0, "memory": 0, "seed": 0, "log_every": 1, "save_every": 1, "sample_every": 1, "max_steps": 0}
-        for name, low in least.items():
-            if (value := getattr(self, name)) < low:
-                raise ValueError(f"`{name}` is {value}; it must be at least {low}")
-        if self.seed >= 2**56:
-            raise ValueError(f"`seed` is {self.seed}; it must be below 2**56")
-        for name in ("content_weight", "style_weight", "tv_weight"):
-            if not 0 <= (value := getattr(self, name)) < math.inf:
-                raise ValueError(f"`{name}` is {value}; it must be finite and at least 0")
-        if not 0 < self.lr < math.inf:
-            raise ValueError(f"`lr` is {self.lr}; it must be above 0")
-        for name, valid in {"preset": PRESETS, "network": NETWORKS, "optimizer": ("lbfgs", "adam")}.items():
-            if getattr(self, name) not in valid:
-                raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(valid)}")
+        check(
+            self,
+            at_least={"size": 1, "history_size": 1, "iterations": 1, "evaluations": 0, "inner_iterations": 0,
+                      "scales": 1, "tile": 0, "memory": 0, "sample_every": 1},
+            above_zero=("lr",),
+            choices={"preset": PRESETS, "network": NETWORKS, "optimizer": ("lbfgs", "adam")},
+        )
+        check_loss_weights(self)
         if not self.evaluations and not (self.inner_iterations and self.optimizer == "lbfgs"):
             raise ValueError("`evaluations` is 0; it must be at least 1, unless `inner_iterations` limits L-BFGS")
         if self.scales > self.iterations:
@@ -191,30 +186,12 @@ MAY_CHANGE = ("iterations", "log_every", "save_every", "sample_every", "max_step
 
 def settings_for(preset: str, **changes: Any) -> Settings:
     """Return the settings of a preset, with ``changes``."""
-    if preset not in PRESETS:
-        raise ValueError(f"`preset` is {preset!r}; valid are {', '.join(PRESETS)}")
-    return Settings(**{**PRESETS[preset], "preset": preset, **changes})
+    return Settings(**{"content": "", "styles": []} | preset_values(PRESETS, preset) | changes)
 
 
-def settings_of(run: Run, example: Any = None, **changes: Any) -> Any:
-    """Return the settings of a run that is there, with ``changes``.
-
-    Args:
-        run: the run.
-        example: settings of the kind that is wanted; None: :class:`Settings`.
-        changes: values to have instead.
-
-    Raises:
-        ValueError: if its ``config.json`` lacks something, or holds a value of the wrong kind.
-    """
-    example = example or Settings("content", ["style"])
-    stored = {}
-    for name, value in asdict(example).items():
-        kind = (int, float) if isinstance(value, float) else type(value)
-        if not isinstance(run.settings.get(name), kind):
-            raise ValueError(f"`{run.path / 'config.json'}` is damaged: its `{name}` is {run.settings.get(name)!r}")
-        stored[name] = run.settings[name]
-    return type(example)(**stored | changes)
+def settings_of(run: Run, **changes: Any) -> Settings:
+    """Return the settings of a run that is there, with ``changes``; see :func:`.settings.stored_settings`."""
+    return stored_settings(run, Settings, **changes)
 
 
 # ------------------------------------------------------------------------------------------------------- the scales
@@ -316,19 +293,15 @@ def transfer(
     rows = settings.tile
     if settings.memory:
         rows = rows_within(settings.memory, settings, network, content.shape[1:], [s.shape[1:] for s in styles])
+    if not rows:
+        for path, image in zip([settings.content, *settings.styles], [content, *styles], strict=True):
+            check_whole(path, image)
     painting = Painting(settings, network, device, rows=rows)
     if init_from is not None:
         start_from(painting.work, init_from)
-    # the arrays themselves: of those that .numpy() hands out each evaluation would take a fingerprint
-    weights, crc = [to_device(p._data, "cpu") for p in network.parameters()], 0
-    for array in (content, *styles, painting.start, *weights):
-        crc = zlib.crc32(np.ascontiguousarray(array), crc)
+    crc = checksum(content, *styles, painting.start, *weights_of(network))
     kept = asdict(settings) | {"init_from": None if init_from is None else str(init_from), "data_crc32": crc}
-    open_run = Run.resume if resume else Run.create
-    with open_run(out, COMMAND, kept, **({"may_change": MAY_CHANGE} if resume else {})) as run:
-        checkpoint = run.restore() if resume else None
-        for warning in run.warnings:
-            say(f"tinygen: {warning}")
+    with opened(out, COMMAND, kept, MAY_CHANGE, resume, say) as (run, checkpoint):
         if checkpoint is not None:
             if (scale := checkpoint.state["scale"]) != painting.scale:
                 painting = Painting(settings, network, device, scale, rows=rows)
@@ -419,9 +392,5 @@ def start_from(work: Transfer, path: str | Path) -> None:
 
 
 def about(settings: Settings, **more: Any) -> dict[str, str]:
-    """Return what a picture keeps about where it comes from: the version, the settings, and ``more``.
-
-    Settings that a resumed run may change do not count, so that it draws the same bytes.
-    """
-    kept = {name: value for name, value in asdict(settings).items() if name not in MAY_CHANGE}
-    return {"Software": f"tinygen {__version__}", "Settings": json.dumps(kept)} | {k: str(v) for k, v in more.items()}
+    """Return what a picture keeps about where it comes from: the version, the settings, and ``more``."""
+    return origin(settings, MAY_CHANGE, **more)

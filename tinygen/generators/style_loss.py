@@ -18,9 +18,9 @@ from tinygen.generators.squares import squares
 from tinygen.models import NETWORKS, Network
 from tinygen.modes import no_grad
 from tinygen.ops.join import stack
+from tinygen.ops.matmul import matrix_product
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
-from tinygen_ops.arrays import array_module
 
 MOST_FROZEN = 16_000_000  # bytes of weights
 BLOCKS = tuple(f"block{i}_conv1" for i in range(1, 6))
@@ -35,6 +35,13 @@ LAYERS = {  # network -> the layer of the content, those of the style; VGG's are
     "xception": ("block5_sepconv3_act", ("block1_conv1_act", "block1_conv2_act", "block3_sepconv1_act",
                                          "block4_sepconv2_act", "block5_sepconv2_act")),
 }
+
+
+def check_loss_weights(settings: Any) -> None:
+    """Refuse weights of the parts of the loss that cannot be."""
+    for name in ("content_weight", "style_weight", "tv_weight"):
+        if not 0 <= (value := getattr(settings, name)) < math.inf:
+            raise ValueError(f"`{name}` is {value}; it must be finite and at least 0")
 
 
 def load_network(settings: Any, device: str, report: Callable[[str], None] | None = None) -> Network:
@@ -66,6 +73,11 @@ def weight_bytes(network: Network, layers: Iterable[str]) -> int:
     return total
 
 
+def weights_of(network: Network) -> list[np.ndarray]:
+    """Return the weights on the host: the arrays themselves, since those that .numpy() hands out are fingerprinted."""
+    return [to_device(p._data, "cpu") for p in network.parameters()]
+
+
 def chosen_layers(settings: Any, network: Network) -> tuple[str, list[str]]:
     """Return the layer of the content and those of the style.
 
@@ -94,7 +106,7 @@ class Correlation(Function):
     def forward(ctx: Node, x: Any) -> Any:
         """Multiply, on arrays."""
         ctx.save(x)
-        return array_module(x).matmul(x.swapaxes(-2, -1), x)
+        return matrix_product(x.swapaxes(-2, -1), x)
 
     @staticmethod
     def backward(ctx: Node, gz: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """A style in one pass: a small network learns to paint, and then restyles any picture at once.
 
-What: what :mod:`tinygen.generators.style` does to one picture with hundreds of evaluations of a large network, a small
-network does in one pass once it is trained for a style: it maps a photograph to a picture, and what is minimised is the
-loss of that picture, over many photographs. No pairs of photographs and results are needed.
+What: what ``tinygen style`` does to one picture with hundreds of evaluations of a large network, a small network does
+in one pass once it is trained for a style: it maps a photograph to a picture, and what is minimised is the loss of that
+picture, over many photographs. No pairs of photographs and results are needed.
 
 Source: F. Chollet and J. J. Allaire, *Deep Learning with R*, the end of chapter 8.3, which describes it and has no
 program (so the presets are alike). J. Johnson, A. Alahi and L. Fei-Fei, "Perceptual Losses for Real-Time Style Transfer
@@ -22,42 +22,45 @@ is one pass of the small one (docs/style.md has what was measured).
 from __future__ import annotations
 
 import math
-import time
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygen import nn, optim
-from tinygen.backend import check_device, to_device
+from tinygen.backend import to_device
 from tinygen.data import DataLoader
 from tinygen.data.images import ImageData, ImageDataset, load_images
-from tinygen.generators.style import (
+from tinygen.generators import training
+from tinygen.generators.settings import check, preset_values, stored_settings
+from tinygen.generators.style_loss import (
     LAYERS,
+    check_loss_weights,
     chosen_layers,
     gram,
     load_network,
-    read_picture,
-    settings_of,
     size_of,
     squared_distance,
     total_variation,
+    weights_of,
 )
-from tinygen.io import load
+from tinygen.generators.style_pictures import read_picture
+from tinygen.generators.training import Diverged, Pace
+from tinygen.generators.weights import with_weights_of
 from tinygen.models import Network
 from tinygen.modes import no_grad
 from tinygen.ops.join import stack
 from tinygen.pictures import grid, save_png, to_uint8
 from tinygen.random import Generator
-from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
+from tinygen.run import Interruption, Progress, Run
 from tinygen.tensor import Tensor
 
 COMMAND = "style-net train"
-PRESETS = ("book", "book-python", "tuned")  # alike
+PRESETS: dict[str, dict[str, Any]] = {"book": {}, "book-python": {}, "tuned": {}}
 LEAST = 5  # pixels on a side: a border of 4 is mirrored
+MOST = 8_000_000  # pixels of a picture to restyle: 6 GB of memory at a width of 32
 
 
 # ------------------------------------------------------------------------------------------------------ settings
@@ -118,26 +121,26 @@ class Settings:
     max_steps: int = 0
 
     def __post_init__(self) -> None:
-        least = {"size": LEAST, "style_size": 0, "width": 1, "blocks": 0, "steps": 1, "batch_size": 1, "seed": 0,
-                 "log_every": 1, "save_every": 1, "sample_every": 1, "max_steps": 0}
-        for name, low in least.items():
-            if (value := getattr(self, name)) < low:
-                raise ValueError(f"`{name}` is {value}; it must be at least {low}")
-        if self.seed >= 2**56:
-            raise ValueError(f"`seed` is {self.seed}; it must be below 2**56")
-        for name in ("content_weight", "style_weight", "tv_weight"):
-            if not 0 <= (value := getattr(self, name)) < math.inf:
-                raise ValueError(f"`{name}` is {value}; it must be finite and at least 0")
-        if not 0 < self.lr < math.inf:
-            raise ValueError(f"`lr` is {self.lr}; it must be above 0")
-        for name, valid in {"preset": PRESETS, "network": LAYERS}.items():
-            if getattr(self, name) not in valid:
-                raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(valid)}")
+        for name, what in {"style": "a painting", "data": "photographs"}.items():
+            if not getattr(self, name):
+                raise ValueError(f"--{name} is needed: {what}")
+        check(
+            self,
+            at_least={"size": LEAST, "style_size": 0, "width": 1, "blocks": 0, "steps": 1, "batch_size": 1,
+                      "sample_every": 1},
+            above_zero=("lr",),
+            choices={"preset": PRESETS, "network": LAYERS},
+        )
+        check_loss_weights(self)
 
 
-EXAMPLE = Settings("style", "data")
 # What a resumed run may be told anew; everything else must be as it was.
 MAY_CHANGE = ("steps", "log_every", "save_every", "sample_every", "max_steps")
+
+
+def settings_for(preset: str, **changes: Any) -> Settings:
+    """Return the settings of a preset, with ``changes``."""
+    return Settings(**{"style": "", "data": ""} | preset_values(PRESETS, preset) | changes)
 
 
 # --------------------------------------------------------------------------------------------------------- model
@@ -295,25 +298,21 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights that a continuation needs."""
-        return {
-            "optimizer": self.optimizer.state_dict(),
-            "generators": {name: generator.state() for name, generator in self.generators.items()},
-            "loader": self.loader.state_dict(),
+        if self.count:
+            self.means()  # never save what has diverged
+        return training.states(self.optimizer, self.generators, self.loader) | {
             "step": self.step, "sums": self.sums.to("cpu").tolist(), "count": self.count,
         }
 
     def load_state(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.model.load_state_dict(weights)
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name, value in state["generators"].items():
-            self.generators[name].set_state(value)
-        self.loader.load_state_dict(state["loader"])
+        training.load_states(state, self.optimizer, self.generators, self.loader)
         self.step, self.count = state["step"], state["count"]
         self.sums = Tensor(to_device(np.asarray(state["sums"], np.float64), self.device))
 
-    def steps(self) -> Iterator[int]:
-        """Train to the end; yields the number of each step."""
+    def steps(self) -> Iterator[bool]:
+        """Train to the end; yields after each step False: the end of an epoch is a step like any other here."""
         while self.step < self.last_step:
             for (x,) in self.loader:
                 x = x.to(self.device)
@@ -323,7 +322,7 @@ class Trainer:
                 self.optimizer.step()
                 self.sums, self.count = self.sums + parts.detach().double(), self.count + 1
                 self.step += 1
-                yield self.step
+                yield False
                 if self.step == self.last_step:
                     return
 
@@ -331,13 +330,13 @@ class Trainer:
         """Loss, content, style and tv: means over the steps since the last row.
 
         Raises:
-            ValueError: if one is not finite.
+            Diverged: if one is not finite.
         """
         content, style, tv = (self.sums.to("cpu").numpy() / self.count).tolist()
         found = {"loss": content + style + tv, "content": content, "style": style, "tv": tv}
         if not all(map(math.isfinite, found.values())):
-            raise ValueError(f"the loss became {found['loss']} at step {self.step}; the last checkpoint stands. A "
-                             "lower --lr may prevent it")
+            raise Diverged(f"the loss became {found['loss']} at step {self.step}; the last checkpoint stands. A "
+                           "lower --lr may prevent it")
         return found
 
     def start_row(self) -> None:
@@ -351,98 +350,65 @@ class Trainer:
         return grid(np.concatenate([images, made]), len(images))
 
 
-def train(
-    settings: Settings,
-    out: str | Path,
-    *,
-    resume: bool = False,
-    device: str | None = None,
-    init_from: str | Path | None = None,
-    quiet: bool = False,
-    say: Callable[[str], None] = print,
-) -> int:
-    """Train a network into the run directory ``out``.
+def train(settings: Settings, out: str | Path, **options: Any) -> int:
+    """Train a network into the run directory ``out``; ``options`` and result: :func:`.training.train`."""
+    return training.train(begin, loop, settings, out, command=COMMAND, may_change=MAY_CHANGE, **options)
 
-    Args:
-        settings: what to do.
-        out: the run directory.
-        resume: go on from the last checkpoint there; from the start where there is none.
-        device: ``"cpu"``, ``"cuda"``, ``"auto"``; None as :func:`tinygen.backend.check_device` decides.
-        init_from: a file of weights to start from.
-        quiet: say nothing but what went wrong.
-        say: what prints a line.
 
-    Returns:
-        0 when it is finished, 130 when it was interrupted (and can be resumed).
-
-    Raises:
-        ValueError: for pictures that cannot be read, layers that are not there, a run that is in the way, a loss that
-            is not finite.
-    """
-    say = (lambda line: None) if quiet else say
-    device = check_device(device)
+def begin(settings: Settings, device: str, say: Callable[[str], None]) -> tuple[Trainer, dict[str, Any]]:
+    """Return a trainer at the start, and what its run keeps beside the settings."""
     style = read_picture(settings.style, settings.style_size or settings.size)
     data = load_images(settings.data, size=settings.size, channels=3, report=say)
     network = load_network(settings, device, say)
+    for path, image in ((settings.style, style), (settings.data, data.images[0])):
+        check_size(network, settings, path, image, device)
     trainer = Trainer(settings, data, PerceptualLoss(network, settings, style, device), device)
-    if init_from is not None:
-        weights = load(init_from)
-        try:
-            trainer.model.load_state_dict(weights)
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"`init_from` is {str(init_from)!r}, which holds other weights: {error.args[0]}") from None
-    # the arrays themselves: of those that .numpy() hands out each step would take a fingerprint
-    weights, crc = [to_device(p._data, "cpu") for p in network.parameters()], 0
-    for array in (data.images, style, *weights):
-        crc = zlib.crc32(np.ascontiguousarray(array), crc)
-    kept = asdict(settings) | {"init_from": None if init_from is None else str(init_from), "data_crc32": crc}
-    open_run = Run.resume if resume else Run.create
-    with open_run(out, COMMAND, kept, **({"may_change": MAY_CHANGE} if resume else {})) as run:
-        checkpoint = run.restore() if resume else None
-        for warning in run.warnings:
-            say(f"tinygen: {warning}")
-        if checkpoint is not None:
-            trainer.load_state(checkpoint.weights, checkpoint.state)
-            if trainer.step >= trainer.last_step:
-                say(f"{run.path}: finished already, at step {trainer.step}")
-                return 0
-            say(f"{run.path}: going on from step {trainer.step} of {trainer.last_step}")
-        return _loop(trainer, run, quiet, say)
+    return trainer, {"data_crc32": training.checksum(data.images, style, *weights_of(network))}
 
 
-def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -> int:
+def check_size(network: Network, settings: Settings, path: str, image: np.ndarray, device: str) -> None:
+    """Refuse pictures that are too small for the layers that count, by looking at one, uint8 (3, H, W)."""
+    content, styles = chosen_layers(settings, network)
+    try:
+        with no_grad():
+            network(network.preprocess(Tensor(to_device(image[None].astype(np.float32), device))), [content, *styles])
+    except ValueError as error:
+        height, width = image.shape[1:]
+        raise ValueError(f"`{path}`, {height} x {width} pixels here, is too small for the layers "
+                         f"{', '.join(dict.fromkeys([*styles, content]))} of {network.name} ({error})") from None
+
+
+def loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -> int:
     """Train, and keep the run directory up to date."""
     settings, total = trainer.settings, trainer.last_step
     if trainer.step == 0:
         parameters = sum(p.numel() for p in trainer.model.parameters())
         say(f"{len(trainer.data):,} photographs, {parameters:,} parameters; content {trainer.loss.content_layer}, "
             f"style {', '.join(trainer.loss.style_layers)} of {settings.network}; {total:,} steps on {trainer.device}")
-    clock, clock_step, per_step = time.monotonic(), trainer.step, settings.batch_size
+    per_step = settings.batch_size
+    pace = Pace(trainer.step, per_step)
     with Interruption() as interruption, Progress(total, unit="pictures", per_step=per_step, quiet=quiet) as progress:
-        for step in trainer.steps():
-            stop = step == total or interruption.requested  # looked at once: it may change at any time
+        for _ in training.steps(trainer, run, interruption):
+            step = trainer.step
             progress.update(step, loss=lambda: trainer.means()["loss"])
             if step % settings.log_every == 0:
-                means, seconds = trainer.means(), time.monotonic() - clock
+                means, (seconds, speed) = trainer.means(), pace.at(step)
                 run.log(step=step, **means)
-                run.log_timing(step=step, seconds=seconds, pictures_per_second=(step - clock_step) * per_step / seconds)
+                run.log_timing(step=step, seconds=seconds, pictures_per_second=speed)
                 progress.print("step {}: loss {loss:.4g} = content {content:.4g} + style {style:.4g} + tv {tv:.4g}; "
                                "{:.1f} s".format(step, seconds, **means))
                 trainer.start_row()
-                clock, clock_step = time.monotonic(), step
             if step % settings.sample_every == 0 or step == total:
                 save_png(run.sample_path(step, ".png"), trainer.samples())
-            if stop or step % settings.save_every == 0:
-                if trainer.count:
-                    trainer.means()  # never save what has diverged
-                run.checkpoint(trainer.model.state_dict(), trainer.state(), step=step, finished=step == total)
-            if stop:
-                break
-    if trainer.step < total:
-        say(f"stopped at step {trainer.step} of {total}; the same command with --resume goes on from here")
-        return EXIT_INTERRUPTED
-    say(f"finished: {run.path}")
-    return 0
+    return training.ended(trainer, run, say)
+
+
+# --------------------------------------------------------------------------------------------- a run that is there
+
+
+def settings_of(run: Run, **changes: Any) -> Settings:
+    """Return the settings of a run that is there, with ``changes``; see :func:`.settings.stored_settings`."""
+    return stored_settings(run, Settings, **changes)
 
 
 def load_model(path: str | Path, warn: Callable[[str], None] | None = None) -> tuple[StyleNet, Settings]:
@@ -457,13 +423,5 @@ def load_model(path: str | Path, warn: Callable[[str], None] | None = None) -> t
         ValueError: if it is a run of something else, or not whole.
     """
     run = Run.open(path, COMMAND)
-    settings: Settings = settings_of(run, EXAMPLE)
-    model = StyleNet(settings.width, settings.blocks)
-    weights = run.weights()
-    for warning in run.warnings if warn is not None else ():
-        warn(warning)
-    try:
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"`{run.path}` has weights of another model than its settings: {error.args[0]}") from None
-    return model.eval(), settings
+    settings = settings_of(run)
+    return with_weights_of(run, StyleNet(settings.width, settings.blocks), "last", warn), settings

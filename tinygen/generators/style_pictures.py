@@ -13,6 +13,7 @@ from tinygen.random import Generator
 from tinygen.tensor import Tensor
 
 MOST_PIXELS = 16_000_000
+MOST_WHOLE = 3_000_000  # without strips; a step of VGG19 takes 2.6 GB of memory for a million
 
 
 def read_styles(settings: Any, shape: tuple[int, int]) -> list[np.ndarray]:
@@ -32,13 +33,30 @@ def read_picture(path: str, height: int) -> np.ndarray:
     return resize(image, (height, width))
 
 
+def check_whole(path: str, image: np.ndarray) -> None:
+    """Refuse a picture (3, H, W) that would take too much memory without strips.
+
+    Raises:
+        ValueError: with what can be done.
+    """
+    height, width = image.shape[1:]
+    if height * width > MOST_WHOLE:
+        raise ValueError(f"`{path}` would be {height} x {width} pixels, more than the {MOST_WHOLE / 1e6:.0f} million "
+                         "that are worked on as a whole: choose a smaller size, or give --tile 64 (VGG, small)")
+
+
 def first_picture(settings: Any, content: np.ndarray, generator: Generator) -> np.ndarray:
     """Return where the search begins, float32 (3, H, W) from 0 to 255: the photograph, noise, or a file."""
     if settings.init == "content":
         return content.astype(np.float32)
     if settings.init == "random":
         return np.clip(127.5 + 40 * generator.normal(content.shape, np.float32, "cpu"), 0, 255)
-    return resize(read_image(settings.init), content.shape[1:]).astype(np.float32)
+    try:
+        image = read_image(settings.init)
+    except FileNotFoundError:
+        told = f"`init` is {settings.init!r}; valid are 'content', 'random' and the file of a picture"
+        raise FileNotFoundError(told) from None
+    return resize(image, content.shape[1:]).astype(np.float32)
 
 
 def luminance(image: np.ndarray) -> np.ndarray:

@@ -32,29 +32,29 @@ Cost: an epoch of Nietzsche under ``book`` took 17 to 18 s on two quiet cores (A
 from __future__ import annotations
 
 import math
-import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygen import nn, optim
-from tinygen.backend import check_device, to_device
+from tinygen.backend import to_device
 from tinygen.data import DataLoader, Windows, load_text
 from tinygen.data.text import Streams
 from tinygen.data.tokens import Speller, divided
+from tinygen.generators import training
 from tinygen.generators.text_loss import Candidates, held_out_losses, loss_at_every_place, loss_of
 from tinygen.generators.text_models import CharLSTM, LanguageModel, State, build
-from tinygen.generators.text_runs import COMMAND, load_model, settings_of, start_from, younger_settings
+from tinygen.generators.text_runs import COMMAND, load_model, settings_of, younger_settings
 from tinygen.generators.text_sampling import at_temperature, next_distribution, temperature_figure
 from tinygen.generators.text_settings import MAY_CHANGE, PRESETS, Settings, settings_for
+from tinygen.generators.training import Diverged, Pace, make_optimizer
 from tinygen.modes import no_grad
 from tinygen.nn import functional as F
 from tinygen.random import Generator
-from tinygen.run import EXIT_INTERRUPTED, Interruption, Progress, Run
+from tinygen.run import Interruption, Progress, Run
 from tinygen.tensor import Tensor
 
 __all__ = [
@@ -84,13 +84,6 @@ def learning_rate(settings: Settings, step: int, total: int) -> float:
     progress = (step - warmup) / max(total - warmup, 1)
     left = 1 - progress if settings.schedule == "linear" else (1 + math.cos(math.pi * progress)) / 2
     return settings.lr * (0.01 + 0.99 * left)
-
-
-def make_optimizer(settings: Settings, parameters: list[nn.Parameter]) -> optim.Optimizer:
-    """Return the optimiser of ``settings``; RMSprop's constants are Keras'."""
-    if settings.optimizer == "rmsprop":
-        return optim.RMSprop(parameters, settings.lr, alpha=0.9, eps=1e-7)
-    return optim.Adam(parameters, settings.lr)
 
 
 def train_step(
@@ -132,10 +125,6 @@ def stream_step(
 
 
 # ---------------------------------------------------------------------------------------------------------- loop
-
-
-class Diverged(ValueError):
-    """The loss became NaN or infinite."""
 
 
 class Trainer:
@@ -206,10 +195,9 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights that a continuation needs."""
-        return {
-            "optimizer": self.optimizer.state_dict(),
-            "generators": {name: generator.state() for name, generator in self.generators.items()},
-            "loader": self.loader.state_dict(),
+        if self.seen:
+            self.mean_loss()  # never save what has diverged
+        return training.states(self.optimizer, self.generators, self.loader) | {
             "step": self.step, "epoch": self.epoch, "sum": self.sum.item(), "seen": self.seen, "best": self.best,
             **({"carried": self.carried} if self.settings.stateful else {}),
         }
@@ -217,10 +205,7 @@ class Trainer:
     def load_state(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.model.load_state_dict(weights)
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name, value in state["generators"].items():
-            self.generators[name].set_state(value)
-        self.loader.load_state_dict(state["loader"])
+        training.load_states(state, self.optimizer, self.generators, self.loader)
         self.step, self.epoch, self.seen, self.best = state["step"], state["epoch"], state["seen"], state["best"]
         self.sum.fill_(state["sum"])
         if state.get("carried") is not None:
@@ -339,75 +324,38 @@ def verdict(settings: Settings, epoch: int, loss: float) -> str:
     return f"published {PUBLISHED[below]:.4f} at epoch {below} and {PUBLISHED[above]:.4f} at epoch {above}"
 
 
-def train(
-    settings: Settings,
-    out: str | Path,
-    *,
-    resume: bool = False,
-    device: str | None = None,
-    init_from: str | Path | None = None,
-    quiet: bool = False,
-    say: Callable[[str], None] = print,
-) -> int:
-    """Train a model into the run directory ``out``.
+def train(settings: Settings, out: str | Path, *, resume: bool = False, **options: Any) -> int:
+    """Train a model into the run directory ``out``; ``options`` and result: :func:`.training.train`."""
+    may_change = (*MAY_CHANGE, *(younger_settings(out, settings) if resume else ()))
+    return training.train(begin, loop, settings, out, command=COMMAND, may_change=may_change, resume=resume, **options)
 
-    Args:
-        settings: what to do.
-        out: the run directory.
-        resume: go on from the last checkpoint there; from the start where there is none.
-        device: ``"cpu"``, ``"cuda"``, ``"auto"``; None as :func:`tinygen.backend.check_device` decides.
-        init_from: a file of weights to start from.
-        quiet: say nothing but what went wrong.
-        say: what prints a line.
 
-    Returns:
-        0 when it is finished, 130 when it was interrupted (and can be resumed).
-
-    Raises:
-        ValueError: for settings that do not fit the text, a run that is in the way, a loss that is not finite.
-    """
-    say = (lambda line: None) if quiet else say
+def begin(settings: Settings, device: str, say: Callable[[str], None]) -> tuple[Trainer, dict[str, Any]]:
+    """Return a trainer at the start, and what its run keeps beside the settings."""
     text = load_text(settings.data, report=say)
-    trainer = Trainer(settings, text, check_device(device))
-    if init_from is not None and not resume:  # here, so that a wrong file leaves nothing half-written
-        start_from(trainer.model, init_from)
+    trainer = Trainer(settings, text, device)
     # The vocabulary is kept for sampling; with the text's checksum it also tells another text on resuming.
-    kept = asdict(settings) | {
-        "init_from": None if init_from is None else str(init_from),
+    kept = {
         "vocabulary": trainer.vocabulary.kept,
         "text_crc32": zlib.crc32(text.encode()),
         "prompt": trainer.vocabulary.decode(trainer.vocabulary.passage(trainer.train_tokens, 0, settings.window)),
     }
     if settings.receptive_field:
         kept["receptive_field"] = settings.receptive_field
-    may_change = {"may_change": (*MAY_CHANGE, *younger_settings(out, settings))} if resume else {}
-    with (Run.resume if resume else Run.create)(out, COMMAND, kept, **may_change) as run:
-        checkpoint = run.restore() if resume else None
-        for warning in run.warnings:
-            say(f"tinygen: {warning}")
-        if checkpoint is not None:
-            trainer.load_state(checkpoint.weights, checkpoint.state)
-            if trainer.step >= trainer.last_step:
-                say(f"{run.path}: finished already, at step {trainer.step}")
-                return 0
-            say(f"{run.path}: going on from step {trainer.step} of {trainer.last_step}")
-        elif resume and init_from is not None:
-            start_from(trainer.model, init_from)
-        return _loop(trainer, run, quiet, say)
+    return trainer, kept
 
 
-def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -> int:
+def loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -> int:
     """Train, and keep the run directory up to date."""
     settings, total = trainer.settings, trainer.last_step
     if trainer.step == 0:
         _say_beginning(trainer, say)
     per_step = settings.batch_size * settings.window
     unit = "chars" if settings.tokens == "char" else trainer.vocabulary.unit
-    clock, clock_step = time.monotonic(), trainer.step
+    pace = Pace(trainer.step, per_step)
     with Interruption() as interruption, Progress(total, unit=unit, per_step=per_step, quiet=quiet) as progress:
-        for epoch_ended in trainer.steps():
+        for epoch_ended in training.steps(trainer, run, interruption):
             step = trainer.step
-            stop = step == total or interruption.requested  # looked at once: it may change at any time
             progress.update(step, epoch=trainer.epoch, loss=trainer.mean_loss)
             if epoch_ended:
                 row = {"step": step, "epoch": trainer.epoch, "loss": trainer.mean_loss(), "epoch_end": True}
@@ -417,7 +365,7 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
                     trainer.best = val_loss
                     run.save_best(trainer.model.state_dict(), {"step": step, "val_loss": val_loss})
                 run.log(**row)
-                speed = (step - clock_step) * per_step / (time.monotonic() - clock)
+                seconds, speed = pace.at(step)
                 held_out = "" if val_loss is None else f", held out {val_loss:.4f}"
                 if "val_perplexity_word" in row:
                     held_out += f" (perplexity of a word {row['val_perplexity_word']:,.1f})"
@@ -425,9 +373,7 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
                     f"epoch {trainer.epoch}: loss {row['loss']:.4f}{held_out}; "
                     f"{verdict(settings, trainer.epoch, row['loss'])}; {speed:,.0f} {unit}/s"
                 )
-                timing = {"seconds": time.monotonic() - clock, f"{unit}_per_second": speed}
-                run.log_timing(step=step, epoch=trainer.epoch, **timing)
-                clock, clock_step = time.monotonic(), step
+                run.log_timing(step=step, epoch=trainer.epoch, seconds=seconds, **{f"{unit}_per_second": speed})
             elif step % settings.log_every == 0:
                 run.log(step=step, epoch=trainer.epoch, loss=trainer.mean_loss())
             if step % settings.sample_every == 0 if settings.sample_every else epoch_ended:
@@ -436,17 +382,7 @@ def _loop(trainer: Trainer, run: Run, quiet: bool, say: Callable[[str], None]) -
                 progress.print(text)
             if epoch_ended:
                 trainer.end_epoch()
-            if stop or epoch_ended or step % settings.save_every == 0:
-                if trainer.seen:
-                    trainer.mean_loss()  # never save what has diverged
-                run.checkpoint(trainer.model.state_dict(), trainer.state(), step=step, finished=step == total)
-            if stop:
-                break
-    if trainer.step < total:
-        say(f"stopped at step {trainer.step} of {total}; the same command with --resume goes on from here")
-        return EXIT_INTERRUPTED
-    say(f"finished: {run.path}")
-    return 0
+    return training.ended(trainer, run, say)
 
 
 def _say_beginning(trainer: Trainer, say: Callable[[str], None]) -> None:

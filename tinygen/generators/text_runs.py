@@ -7,33 +7,22 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tinygen import nn
 from tinygen.data.tokens import Tokenizer, tokenizer_of
+from tinygen.generators.settings import damaged, stored_settings
 from tinygen.generators.text_models import LanguageModel, build
 from tinygen.generators.text_settings import Settings
-from tinygen.io import load
+from tinygen.generators.weights import with_weights_of
 from tinygen.run import Run
 
 COMMAND = "text train"
 
 
 def settings_of(run: Run, **changes: Any) -> Settings:
-    """Return the settings of a run that is there, with ``changes``.
-
-    Raises:
-        ValueError: if its ``config.json`` lacks something, or holds a value of the wrong kind.
-    """
-    damaged = f"`{run.path / 'config.json'}` is damaged"
+    """Return the settings of a run that is there, with ``changes``; see :func:`.settings.stored_settings`."""
     for name, kinds in {"vocabulary": (str, list), "prompt": (str,)}.items():
         if not isinstance(run.settings.get(name), kinds):
-            raise ValueError(f"{damaged}: it has no `{name}`")
-    known = {f.name for f in fields(Settings)}
-    stored = {name: value for name, value in run.settings.items() if name in known}
-    for name, value in stored.items():
-        kind = type(getattr(Settings, name))  # of the default
-        if not isinstance(value, (int, float) if kind is float else kind):
-            raise ValueError(f"{damaged}: its `{name}` is {value!r}")
-    return Settings(**stored | changes)
+            raise damaged(run, f"it has no `{name}`")
+    return stored_settings(run, Settings, **changes)
 
 
 def load_model(
@@ -53,17 +42,8 @@ def load_model(
     run = Run.open(path, COMMAND)
     settings = settings_of(run)
     vocabulary = tokenizer_of(settings.tokens, run.settings["vocabulary"], lower_case=not settings.keep_case)
-    model = build(settings, len(vocabulary))
-    if which == "auto":
-        which = "best" if (Path(path) / "best.safetensors").exists() else "last"
-    weights = run.weights(which)
-    for warning in run.warnings if warn is not None else ():
-        warn(warning)
-    try:
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"`{run.path}` has weights of another model than its settings: {error.args[0]}") from None
-    return model.eval(), vocabulary, settings, run.settings["prompt"]
+    model = with_weights_of(run, build(settings, len(vocabulary)), which, warn)
+    return model, vocabulary, settings, run.settings["prompt"]
 
 
 def younger_settings(out: str | Path, settings: Settings) -> list[str]:
@@ -72,16 +52,3 @@ def younger_settings(out: str | Path, settings: Settings) -> list[str]:
         return []
     there = Run.open(out, COMMAND).settings
     return [f.name for f in fields(Settings) if f.name not in there and getattr(settings, f.name) == f.default]
-
-
-def start_from(model: nn.Module, path: str | Path) -> None:
-    """Load weights from a file into ``model``.
-
-    Raises:
-        ValueError: if they belong to another model.
-    """
-    weights = load(path)
-    try:
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"`init_from` is {str(path)!r}, which holds other weights: {error.args[0]}") from None

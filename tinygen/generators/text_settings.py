@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygen.data.tokens import KINDS
+from tinygen.generators.settings import check, preset_values
 
 
 @dataclass(frozen=True)
@@ -84,28 +85,17 @@ class Settings:
     max_steps: int = 0
 
     def __post_init__(self) -> None:
-        at_least = {"layers": 1, "units": 1, "window": 1, "stride": 1, "epochs": 1, "batch_size": 1, "log_every": 1,
-                    "save_every": 1, "sample_every": 0, "max_steps": 0, "seed": 0, "clip_norm": 0,
-                    "clip_probability": 0, "embedding": 0, "kernel": 2, "cycle": 1, "vocabulary_size": 2,
-                    "candidates": 1}
-        for name, low in at_least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"`{name}` is {getattr(self, name)}; it must be at least {low}")
-        if self.seed >= 2**56:
-            raise ValueError(f"`seed` is {self.seed}; it must be below 2**56")
-        if not 0 <= self.val_fraction < 1:
-            raise ValueError(f"`val_fraction` is {self.val_fraction}; it must be from 0 to below 1")
-        for name in ("dropout", "output_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"`{name}` is {getattr(self, name)}; it must be from 0 to below 1")
-        if not self.lr > 0:
-            raise ValueError(f"`lr` is {self.lr}; it must be above 0")
-        choices = {"preset": PRESETS, "tokens": KINDS, "model": MODELS, "optimizer": ("rmsprop", "adam"),
-                   "schedule": ("constant", "cosine", "linear"), "targets": ("last", "all"),
-                   "gate": ("sigmoid", "hard_sigmoid"), "softmax": ("full", "sampled")}
-        for name, valid in choices.items():
-            if getattr(self, name) not in valid:
-                raise ValueError(f"`{name}` is {getattr(self, name)!r}; valid are {', '.join(valid)}")
+        check(
+            self,
+            at_least={"layers": 1, "units": 1, "window": 1, "stride": 1, "epochs": 1, "batch_size": 1,
+                      "sample_every": 0, "clip_norm": 0, "clip_probability": 0, "embedding": 0, "kernel": 2, "cycle": 1,
+                      "vocabulary_size": 2, "candidates": 1},
+            above_zero=("lr",),
+            below_one=("val_fraction", "dropout", "output_dropout"),
+            choices={"preset": PRESETS, "tokens": KINDS, "model": MODELS, "optimizer": ("rmsprop", "adam"),
+                     "schedule": ("constant", "cosine", "linear"), "targets": ("last", "all"),
+                     "gate": ("sigmoid", "hard_sigmoid"), "softmax": ("full", "sampled")},
+        )
         self._check_together()
 
     def _check_together(self) -> None:
@@ -162,20 +152,19 @@ MAY_CHANGE = ("epochs", "log_every", "save_every", "sample_every", "max_steps")
 
 def settings_for(preset: str, **changes: Any) -> Settings:
     """Return the settings of a preset, with ``changes``; other tokens and models bring defaults of their own."""
-    if preset not in PRESETS:
-        raise ValueError(f"`preset` is {preset!r}; valid are {', '.join(PRESETS)}")
+    values = preset_values(PRESETS, preset)
     chosen: dict[str, Any] = {}
     for name in ("data", "tokens", "model"):
-        value = {**chosen, **PRESETS[preset], **changes}.get(name, getattr(Settings, name))
+        value = {**chosen, **values, **changes}.get(name, getattr(Settings, name))
         chosen |= DEFAULTS.get((name, value), {})
-    chosen |= PRESETS[preset]
+    chosen |= values
     if changes.get("model") == "conv":
         chosen.pop("embedding", None)  # it has one of its own
         chosen |= _LARGE_CONV if preset == "large" else {}
     if chosen.get("targets") == "last":  # the chapter's presets read windows, whatever the network
         for name in ("stateful", "window"):
             chosen.pop(name, None)
-    return Settings(**{**chosen, "preset": preset, **changes})
+    return Settings(**chosen | changes)
 
 
 def dilations(layers: int, cycle: int) -> list[int]:

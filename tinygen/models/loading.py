@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from tinygen.backend import to_device
 from tinygen.io import load as load_safetensors
+from tinygen.models import torch_names
 from tinygen.models.keras_files import StoredArray, StoredLayer, StoredWeights, opened, read_array, read_start
 from tinygen.models.network import Network
 from tinygen.models.units import KerasLayer
@@ -41,8 +44,8 @@ def load(network: Network, path: Path, report: Callable[[str], None] | None = No
         network: it gets the weights, and ``missing`` names the layers that the file lacks.
         path: Keras HDF5 (Keras 1 to 3), its layers known by their names; numbered ones may be counted from any number,
             and a whole file under other names must be in the order of Keras' model. Or safetensors under tinygen's
-            names, as ``tg.save`` of a ``state_dict()`` gives it, merged or not. A file may hold only the beginning of
-            a network.
+            names, as ``tg.save`` of a ``state_dict()`` gives it, merged or not; of VGG also under those of PyTorch
+            users, see :mod:`tinygen.models.torch_names`. A file may hold only the beginning of a network.
         report: called with a line where it does.
 
     Raises:
@@ -50,7 +53,7 @@ def load(network: Network, path: Path, report: Callable[[str], None] | None = No
         ValueError: it is no such file, damaged, or of another network.
     """
     if read_start(path)[8:9] == b"{":
-        _load_own(network, path)
+        _load_safetensors(network, path)
     else:
         with opened(path) as stored:
             _load_keras(network, stored, path)
@@ -60,6 +63,12 @@ def load(network: Network, path: Path, report: Callable[[str], None] | None = No
             f"{path.name} holds {total - len(network.missing)} of the {total} layers with weights of {network.name}; "
             f"the first that it lacks is {network.missing[0]}"
         )
+
+
+def _check_finite(value: np.ndarray, name: str, path: Path) -> None:
+    """Refuse weights that would make every activation behind them NaN."""
+    if not np.isfinite(value).all():
+        raise ValueError(f"`weights` is {str(path)!r}, whose {name!r} has NaN or infinity among its numbers")
 
 
 def _misfit(network: Network, path: Path, problem: str) -> ValueError:
@@ -81,25 +90,51 @@ def _accept(network: Network, path: Path, present: set[str]) -> None:
 # safetensors ------------------------------------------------------------------------------------------------
 
 
-def _load_own(network: Network, path: Path) -> None:
+def _load_safetensors(network: Network, path: Path) -> None:
     state = load_safetensors(path)
     if not any(".norm." in name for name in state):
         network.fold()  # saved by a network whose normalisations were merged, or that has none
-    own = network.state_dict()
-    # a file with the classifier serves a network without one
-    state = {name: value for name, value in state.items() if name in own or name.partition(".")[0] not in TOP}
-    if unknown := [name for name in state if name not in own]:
-        raise _misfit(network, path, f"it holds {unknown[0]!r}; valid are {', '.join(list(own)[:4])}, ...")
-    for name, value in state.items():
-        if value.shape != own[name].shape:
-            raise _misfit(network, path, f"{name!r} has shape {value.shape}; it must be {own[name].shape}")
+    own, theirs = network.state_dict(), torch_names.names_of(network)
+    if any(name in theirs for name in state):
+        if torch_names.is_other_input(state):
+            raise _misfit(network, path, f"its classifier is all NaN, so it is {torch_names.OTHER_INPUT}")
+        found = _under_our_names(network, torch_names.as_dense(network, state), theirs, torch_names.TOP, path)
+        torch_names.convert_first(found)
+    else:
+        found = _under_our_names(network, state, {name: name for name in own}, TOP, path)
     present = set()
     for node in network.nodes:
         names = [name for name in own if name.startswith(f"{node.key}.") and not name.endswith("num_batches_tracked")]
-        if names and all(name in state for name in names):
+        if names and all(name in found for name in names):
             present.update(layer.name for layer in node.weights)
     _accept(network, path, present)
-    network.load_state_dict(state, strict=False)
+    network.load_state_dict(found, strict=False)
+
+
+def _under_our_names(
+    network: Network, state: dict[str, np.ndarray], names: dict[str, str], top: set[str], path: Path
+) -> dict[str, np.ndarray]:
+    """Return the arrays of a file under our names, their names, shapes and numbers checked.
+
+    Args:
+        network: what they are for.
+        state: by the file's names.
+        names: from the file's to ours.
+        top: how the names of classifiers begin; a file with the classifier serves a network without one.
+        path: of the file.
+    """
+    own, found = network.state_dict(), {}
+    for name, value in state.items():
+        if name in names:
+            shape = own[names[name]].shape
+            if value.shape != shape:
+                raise _misfit(network, path, f"{name!r} has shape {value.shape}; it must be {shape}")
+            _check_finite(value, name, path)
+            found[names[name]] = value
+        elif name.partition(".")[0] not in top:
+            reason = "" if found or not torch_names.is_torchvision(state) else f"; {torch_names.ONLY_VGG}"
+            raise _misfit(network, path, f"it holds {name!r}; valid are {', '.join(list(names)[:4])}, ...{reason}")
+    return found
 
 
 # Keras ------------------------------------------------------------------------------------------------------
@@ -113,6 +148,7 @@ def _load_keras(network: Network, stored: StoredWeights, path: Path) -> None:
         if layer.name in pairs:
             for role, stored_array in _by_role(pairs[layer.name], layer).items():
                 values.append((layer.arrays[role], read_array(stored_array)))
+                _check_finite(values[-1][1], stored_array.data.name, path)
     for array, value in values:  # only now that all of them could be read
         written(array.target._data)
         array.target._data[...] = to_device(array.to_ours(value), array.target.device)

@@ -256,8 +256,12 @@ class Network(Module):
         return x
 
     def preprocess(self, images: Any) -> Any:
-        """Turn pictures, (N, 3, H, W) from 0 to 255, into input: :func:`tinygen.models.preprocessing.preprocess`."""
-        return preprocess(images, self.preprocessing)
+        """Turn pictures, (N, 3, H, W) from 0 to 255, into input: :func:`tinygen.models.preprocessing.preprocess`.
+
+        The result has the dtype of the weights, whatever the pictures have: it is what the network can be called with,
+        and a network brought to float64 sees its pictures in float64 too.
+        """
+        return preprocess(images, self.preprocessing, next(self.parameters()).dtype)
 
     def deprocess(self, x: Any) -> np.ndarray:
         """Turn input into pictures, uint8 (N, 3, H, W): :func:`tinygen.models.preprocessing.deprocess`."""

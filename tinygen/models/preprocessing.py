@@ -17,10 +17,10 @@ from tinygen.tensor import Tensor
 
 MODES = ("caffe", "tf")
 # blue, green, red; (C, 1, 1)
-MEAN = np.array([103.939, 116.779, 123.68], np.float32).reshape(3, 1, 1)
+MEAN = np.array([103.939, 116.779, 123.68]).reshape(3, 1, 1)
 
 
-def preprocess(images: Any, mode: str) -> Any:
+def preprocess(images: Any, mode: str, dtype: Any = np.float32) -> Any:
     """Turn pictures into a network's input.
 
         caffe: y[n, c] = x[n, 2 - c] - mean[c];   tf: y = x / 127.5 - 1
@@ -29,15 +29,16 @@ def preprocess(images: Any, mode: str) -> Any:
         images: (N, 3, H, W), red, green, blue, from 0 to 255: uint8 or floating. A Tensor stays one, and gradients
             pass through it.
         mode: ``"caffe"`` or ``"tf"``.
+        dtype: to compute in, floating: that of the network's weights.
 
     Returns:
-        (N, 3, H, W) float32, an array for an array, a Tensor for a Tensor.
+        (N, 3, H, W) of ``dtype``, an array for an array, a Tensor for a Tensor.
 
     Raises:
         ValueError: for another shape or mode.
     """
     _check(images, mode, "images")
-    x = images.float() if isinstance(images, Tensor) else np.asarray(images, np.float32)
+    x = images.to(dtype) if isinstance(images, Tensor) else np.asarray(images, dtype)
     if mode == "tf":
         return x * (1 / 127.5) - 1
     return x[:, ::-1] - _mean(x)
@@ -58,12 +59,13 @@ def deprocess(x: Any, mode: str) -> np.ndarray:
     """
     _check(x, mode, "x")
     array = np.asarray(x.detach().to("cpu").numpy() if isinstance(x, Tensor) else x, np.float32)
-    bytes_ = (array + 1) * 127.5 if mode == "tf" else (array + MEAN)[:, ::-1]
+    bytes_ = (array + 1) * 127.5 if mode == "tf" else (array + _mean(array))[:, ::-1]
     return np.rint(np.clip(np.nan_to_num(bytes_), 0, 255)).astype(np.uint8)
 
 
 def _mean(like: Any) -> Any:
-    return Tensor(to_device(MEAN, like.device)) if isinstance(like, Tensor) else MEAN
+    mean = MEAN.astype(like.dtype)
+    return Tensor(to_device(mean, like.device)) if isinstance(like, Tensor) else mean
 
 
 def _check(images: Any, mode: str, name: str) -> None:
