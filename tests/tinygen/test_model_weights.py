@@ -9,9 +9,11 @@ import pytest
 
 import tinygen as tg
 from tinygen.data.download import Remote, cache_dir
+from tinygen.models import torch_names
 from tinygen.models import weights as official
 from tinygen.models.loading import load
 from tinygen.models.network import Graph, Network
+from tinygen.models.preprocessing import preprocess
 from tinygen.modes import no_grad
 from tinygen.pictures import read_image
 
@@ -257,6 +259,140 @@ def test_own_names_that_do_not_fit(tmp_path):
         loaded(path)
 
 
+# The names of PyTorch users -----------------------------------------------------------------------------------------
+
+
+def small_vgg(top=False):
+    """VGG in small: three convolutions, two poolings, the classifier behind 5 x 2 x 2 numbers."""
+    g = Graph("vgg16", "caffe", 8)
+    x = g.conv(g.conv(g.input, "block1_conv1", 4, 3), "block1_conv2", 4, 3)
+    x = g.conv(g.layer(x, "block1_pool", tg.nn.MaxPool2d(2)), "block2_conv1", 5, 3)
+    x = g.layer(x, "block2_pool", tg.nn.MaxPool2d(2))
+    if top:
+        x = g.dense(g.flatten(x, "flatten", 2, 2), "fc1", 6, "relu", flattened=(5, 2, 2))
+        g.dense(g.dense(x, "fc2", 6, "relu"), "predictions", 3, "softmax")
+    return Network(g)
+
+
+@pytest.fixture
+def theirs():
+    """A file of the small VGG under torchvision's names."""
+    rng = np.random.default_rng(11)
+    weights = {"features.0": (4, 3, 3, 3), "features.2": (4, 4, 3, 3), "features.5": (5, 4, 3, 3),
+               "classifier.0": (6, 20), "classifier.3": (6, 6), "classifier.6": (3, 6)}
+    state = {f"{name}.weight": rng.normal(size=shape).astype(np.float32) for name, shape in weights.items()}
+    return state | {f"{name}.bias": rng.normal(size=shape[0]).astype(np.float32) for name, shape in weights.items()}
+
+
+def load_theirs(state, tmp_path, network=None, **report):
+    network = network or small_vgg()
+    tg.save(tmp_path / "w.safetensors", state)
+    load(network, tmp_path / "w.safetensors", **report)
+    return network
+
+
+def convolve(x, weight, bias):
+    """(C, H, W) by (O, C, KH, KW), without a border, in float64."""
+    windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), weight.shape[2:], (1, 2))
+    return np.einsum("chwij,ocij->ohw", windows, weight.astype(np.float64)) + bias.astype(np.float64)[:, None, None]
+
+
+def test_the_names_are_torchvisions():
+    """The positions that ``make_layers`` of its vgg.py gives the convolutions of configurations D and E."""
+    for make, positions in ((tg.models.vgg16, [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]),
+                            (tg.models.vgg19, [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34])):
+        network = make()
+        ours = [layer.name for layer in network.weight_layers]
+        assert torch_names.names_of(network) == {f"features.{i}.{role}": f"{name}.{role}" for i, name in
+                                                 zip(positions, ours, strict=True) for role in ("weight", "bias")}
+    assert torch_names.names_of(tg.models.small()) == {}
+
+
+def test_the_first_convolution_is_converted(theirs):
+    """Each on its own input gives the same, in float64; the bytes of a picture are the one thing they share."""
+    weight, bias = theirs["features.0.weight"], theirs["features.0.bias"]
+    picture = np.random.default_rng(12).integers(0, 256, (3, 9, 11), np.uint8)
+    mean, std = np.array([[[0.485]], [[0.456]], [[0.406]]]), np.array([[[0.229]], [[0.224]], [[0.225]]])
+    wanted = convolve((picture / 255 - mean) / std, weight, bias)
+    found = convolve(preprocess(picture[None], "caffe", np.float64)[0], *torch_names.for_our_input(weight, bias))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("form", ["torchvision", "timm"])
+def test_a_whole_file_of_pytorch_users(theirs, form, tmp_path):
+    if form == "timm":
+        names = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2", "classifier.6": "head.fc"}
+        state = {name: theirs[name] for name in theirs if name.startswith("features")}
+        for name, other in names.items():
+            state |= {f"{other}.weight": theirs[f"{name}.weight"], f"{other}.bias": theirs[f"{name}.bias"]}
+        state["pre_logits.fc1.weight"] = state["pre_logits.fc1.weight"].reshape(6, 5, 2, 2)
+        state["pre_logits.fc2.weight"] = state["pre_logits.fc2.weight"].reshape(6, 6, 1, 1)
+    else:
+        state = theirs
+    network = load_theirs(state, tmp_path, small_vgg(top=True), report=pytest.fail)
+    weight, bias = torch_names.for_our_input(theirs["features.0.weight"], theirs["features.0.bias"])
+    wanted = {"block1_conv1": (weight, bias)}
+    for ours, name in (("block1_conv2", "features.2"), ("block2_conv1", "features.5"), ("fc1", "classifier.0"),
+                       ("fc2", "classifier.3"), ("predictions", "classifier.6")):
+        wanted[ours] = theirs[f"{name}.weight"], theirs[f"{name}.bias"]
+    assert network.missing == ()
+    for name, arrays in wanted.items():
+        for role, array in zip(("weight", "bias"), arrays, strict=True):
+            found = getattr(getattr(network, name), role).detach().numpy()
+            np.testing.assert_array_equal(found, array.astype(np.float32), err_msg=f"{name}.{role}")
+    without = load_theirs(state, tmp_path, report=pytest.fail)  # the classifier is left alone
+    assert (without.block2_conv1.weight.detach().numpy() == theirs["features.5.weight"]).all()
+
+
+def test_the_beginning_of_a_file_of_pytorch_users(theirs, tmp_path):
+    state = {name: theirs[name].astype(np.float16) for name in theirs if name.startswith(("features.0", "features.2"))}
+    said = []
+    network = load_theirs(state, tmp_path, report=said.append)
+    assert network.missing == ("block2_conv1",)
+    assert said == ["w.safetensors holds 2 of the 3 layers with weights of vgg16; the first that it lacks is "
+                    "block2_conv1"]
+    weight, _ = torch_names.for_our_input(state["features.0.weight"], state["features.0.bias"])
+    assert (network.block1_conv1.weight.detach().numpy() == weight.astype(np.float32)).all()
+
+
+def test_files_of_pytorch_users_that_do_not_fit(theirs, tmp_path):
+    def refused(state, message, network=None):
+        with pytest.raises(ValueError, match=message) as caught:
+            load_theirs(state, tmp_path, network)
+        assert "\n" not in str(caught.value)
+
+    def without(*names):
+        return {name: array for name, array in theirs.items() if name not in names}
+
+    refused(without("features.2.weight"), "does not fit vgg16: it holds block2_conv1, but not block1_conv2")
+    refused(without("features.0.bias"), "it holds block1_conv2, but not block1_conv1")
+    refused(theirs | {"features.2.weight": np.zeros((4, 3, 3, 3))}, r"'features.2.weight' has shape \(4, 3, 3, 3\)")
+    refused(theirs | {"features.0.weight": np.zeros((4, 1, 3, 3))}, r"'features.0.weight' has shape \(4, 1, 3, 3\)")
+    other_order = theirs["classifier.0.weight"].reshape(6, 2, 2, 5)
+    refused(theirs | {"classifier.0.weight": other_order}, r"shape \(6, 2, 2, 5\); it must be", small_vgg(top=True))
+    refused(theirs | {"features.2.bias": np.full(4, np.nan)}, "whose 'features.2.bias' has NaN")
+    refused(theirs | {"features.1.weight": np.zeros(4)}, r"it holds 'features.1.weight'; valid are features\.0\.weight")
+    nan = {name: np.full_like(array, np.nan) for name, array in theirs.items() if name.startswith("classifier")}
+    refused(theirs | nan, "its classifier is all NaN, so it is torchvision's IMAGENET1K_FEATURES")
+    only_vgg = ".*; of torchvision's networks vgg16 and vgg19 can be read"
+    resnet = {"conv1.weight": np.zeros((64, 3, 7, 7)), "bn1.weight": np.zeros(64), "layer1.0.conv1.weight": np.zeros(2)}
+    for state in (resnet, {"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 3, 3))}):
+        refused(state, "it holds '(bn1|Conv2d_1a_3x3.conv).weight'" + only_vgg)
+        refused(state, "does not fit inception_v3" + only_vgg, tg.models.inception_v3())
+    refused(theirs, "does not fit mini: it holds 'classifier.0.bias'" + only_vgg, Network(graph()))
+    squeezenet = {"features.0.weight": np.zeros((4, 3, 3, 3)), "features.3.squeeze.weight": np.zeros((2, 4, 1, 1))}
+    refused(squeezenet, "it holds 'features.3.squeeze.weight'")
+
+
+def test_torchvisions_vgg16_is_not_vgg19(tmp_path):
+    network = tg.models.vgg16()
+    own = network.state_dict()
+    state = {name: np.zeros(own[ours].shape, np.float16) for name, ours in torch_names.names_of(network).items()}
+    with pytest.raises(ValueError, match=r"fit vgg19: it holds 'features.17.bias'; valid are features.0.*\.\.\.$"):
+        load_theirs(state, tmp_path, tg.models.vgg19())
+    load_theirs(state, tmp_path, network, report=pytest.fail)
+
+
 # Partial files, and files of other networks -------------------------------------------------------------------------
 
 
@@ -320,8 +456,8 @@ def test_wrong_shapes_and_counts(arrays, tmp_path):
 
 def test_other_files(arrays, tmp_path):
     path = tmp_path / "w.h5"
-    for start, message in ((b"\x80\x04\x95abcdefghijklmnop", "a pickle, which could run anything"),
-                           (b"PK\x03\x04" + b"x" * 30, "a zip archive; a .keras file"),
+    for start, message in ((b"\x80\x04\x95abcdefghijklmnop", "a pickle, which could run anything.*torch.save_file"),
+                           (b"PK\x03\x04" + b"x" * 30, "a zip archive; a .keras file.*torch.save_file"),
                            (b"<html>not found</html>", "no HDF5 file"), (b"", "no HDF5 file")):
         path.write_bytes(start)
         with pytest.raises(ValueError, match=f"`weights` is '.*w.h5', which is {message}") as caught:

@@ -1,4 +1,7 @@
-"""Gradients of pictures through the networks against PyTorch's: float64, and float32 with all decisions fixed."""
+"""Gradients of pictures through the networks against PyTorch's: float64, and float32 with all decisions fixed.
+
+At the end VGG as PyTorch users have it: their names, their input.
+"""
 
 import copy
 import importlib
@@ -8,7 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tinygen as tg
 from tinygen.models import NETWORKS
+from tinygen.models.loading import load
+from tinygen.models.network import Graph, Network
+from tinygen.modes import no_grad
 from tinygen.random import Generator
 from tinygen_ops.registry import use
 
@@ -93,3 +100,89 @@ def test_what_differs_shows(compare):
         single = truth.free(compare.Ours(network, np.float32))
     for errors in (truth.free(compare.Ours(changed, np.float64)), single):
         assert errors.free[0] > 10 * EXACT
+
+
+# VGG as PyTorch users have it -------------------------------------------------------------------------------
+
+MEAN, STD = np.array([[[0.485]], [[0.456]], [[0.406]]]), np.array([[[0.229]], [[0.224]], [[0.225]]])
+EDGE = np.array([[[123.68]], [[116.779]], [[103.939]]])  # red, green, blue of what Keras' input has as 0
+BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+ROUNDING = 1e-5
+
+
+def features(torch, blocks):
+    """The convolutions, ReLUs and poolings in torchvision's order, float64."""
+    layers, before = [], 3
+    for count, channels in zip(blocks, (64, 128, 256, 512, 512), strict=True):
+        for _ in range(count):
+            layers += [torch.nn.Conv2d(before, channels, 3, padding=1), torch.nn.ReLU()]
+            torch.nn.init.kaiming_normal_(layers[-2].weight)  # or the picture would fade on its way
+            before = channels
+        layers.append(torch.nn.MaxPool2d(2))
+    return torch.nn.Sequential(*layers).double()
+
+
+def behind_convolutions(torch, layers, x):
+    """What each ReLU and each pooling gives."""
+    found = []
+    with torch.no_grad():
+        for layer in layers:
+            x = layer(x)
+            if not isinstance(layer, torch.nn.Conv2d):
+                found.append(x.numpy())
+    return found
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg19"])
+def test_vgg_of_pytorch_users(torch, name, tmp_path):
+    """All activations, on the same picture; where only the colour behind the edge differs, it is seen that it does."""
+    torch.manual_seed(7)
+    layers, image = features(torch, BLOCKS[name]), picture(8)
+    state = {f"features.{key}": value.numpy().astype(np.float32) for key, value in layers.state_dict().items()}
+    layers.load_state_dict({key.removeprefix("features."): torch.tensor(value) for key, value in state.items()})
+    tg.save(tmp_path / "w.safetensors", state)
+    network = NETWORKS[name](tmp_path / "w.safetensors", report=pytest.fail)
+    with no_grad(), use("reference"):
+        ours = network(network.preprocess(image[None]), layers=network.layer_names)
+    theirs = behind_convolutions(torch, layers, torch.tensor((image / 255 - MEAN) / STD)[None])
+    edge = np.tile(EDGE, (1, SIZE + 2, SIZE + 2))
+    edge[:, 1:-1, 1:-1] = image
+    layers[0].padding = (0, 0)
+    same = behind_convolutions(torch, layers, torch.tensor((edge / 255 - MEAN) / STD)[None])
+    margin = 0  # how far in from the border the colour behind it is seen
+    for key, free, fixed in zip(network.layer_names, theirs, same, strict=True):
+        found, scale = ours[key].numpy(), np.abs(free).max()
+        margin = (margin + 1) // 2 if key.endswith("pool") else margin + 1
+        away = np.abs(found - free) / scale
+        assert np.abs(found - fixed).max() / scale < ROUNDING, key
+        assert away[..., margin:-margin, margin:-margin].max(initial=0) < ROUNDING, key
+        assert ROUNDING < away.max() < 1e-2, (key, away.max())
+
+
+def test_classifier_of_pytorch_users(torch, tmp_path):
+    """One block and a small classifier: PyTorch flattens before it as we do, or has convolutions over all."""
+    g = Graph("vgg16", "caffe", 8)
+    x = g.layer(g.conv(g.input, "block1_conv1", 4, 3), "block1_pool", tg.nn.MaxPool2d(2))
+    x = g.dense(g.flatten(x, "flatten", 4, 4), "fc1", 6, "relu", flattened=(4, 4, 4))
+    g.dense(g.dense(x, "fc2", 5, "relu"), "predictions", 3, "softmax")
+    torch.manual_seed(9)
+    nn, edge = torch.nn, np.tile(EDGE, (1, 10, 10))
+    start = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2))
+    end = nn.Sequential(nn.Linear(64, 6), nn.ReLU(), nn.Dropout(), nn.Linear(6, 5), nn.ReLU(), nn.Dropout(),
+                        nn.Linear(5, 3))
+    flat = nn.Sequential(start, nn.Flatten(), end).double().eval()
+    head = nn.Sequential(nn.Conv2d(4, 6, 4), nn.ReLU(), nn.Conv2d(6, 5, 1), nn.ReLU(), nn.Flatten(), nn.Linear(5, 3))
+    over_all = nn.Sequential(start, head).double().eval()
+    image = edge[:, 1:-1, 1:-1] = picture(10, 8, 8)
+    first = {f"features.0.{role}": value for role, value in start[0].state_dict().items()}
+    torchvision = first | {f"classifier.{key}": value for key, value in end.state_dict().items()}
+    timm = dict(first)
+    for i, key in ((0, "pre_logits.fc1"), (2, "pre_logits.fc2"), (5, "head.fc")):
+        timm |= {f"{key}.{role}": value for role, value in head[i].state_dict().items()}
+    for state, theirs in ((torchvision, flat), (timm, over_all)):
+        tg.save(tmp_path / "w.safetensors", {key: value.numpy() for key, value in state.items()})
+        network = Network(g)
+        load(network, tmp_path / "w.safetensors", report=pytest.fail)
+        with torch.no_grad():
+            wanted = theirs(torch.tensor((edge / 255 - MEAN) / STD)[None]).softmax(1).numpy()
+        np.testing.assert_allclose(network(network.preprocess(image[None])).detach().numpy(), wanted, atol=ROUNDING)

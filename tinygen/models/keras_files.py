@@ -22,11 +22,11 @@ import numpy as np
 from tinygen.models import hdf5_heaps
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_TORCH = "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
 _OTHER_FORMATS = {
-    b"\x80": "a pickle, which could run anything and is not opened; save the weights as safetensors or Keras HDF5",
-    b"PK": "a zip archive; a .keras file holds model.weights.h5: unzip it; of a PyTorch file save the state dict as "
-           "safetensors",
-}  # fmt: skip
+    b"\x80": f"a pickle, which could run anything and is not opened; if PyTorch wrote it: {_TORCH}",
+    b"PK": f"a zip archive; a .keras file holds model.weights.h5: unzip it; if PyTorch wrote it: {_TORCH}",
+}
 
 
 class StoredArray(NamedTuple):

@@ -123,18 +123,19 @@ def _under_our_names(
         top: how the names of classifiers begin; a file with the classifier serves a network without one.
         path: of the file.
     """
-    own, found = network.state_dict(), {}
-    for name, value in state.items():
-        if name in names:
-            shape = own[names[name]].shape
-            if value.shape != shape:
-                raise _misfit(network, path, f"{name!r} has shape {value.shape}; it must be {shape}")
-            _check_finite(value, name, path)
-            found[names[name]] = value
-        elif name.partition(".")[0] not in top:
-            reason = "" if found or not torch_names.is_torchvision(state) else f"; {torch_names.ONLY_VGG}"
-            raise _misfit(network, path, f"it holds {name!r}; valid are {', '.join(list(names)[:4])}, ...{reason}")
-    return found
+    held = sorted(name for name in state if name in names or name.partition(".")[0] not in top)
+    if unknown := [name for name in held if name not in names]:
+        problem = f"it holds {unknown[0]!r}; valid are {', '.join(list(names)[:4])}, ..."
+        if unknown == held and torch_names.is_torchvision(state):
+            problem += f"; {torch_names.ONLY_VGG}"
+        raise _misfit(network, path, problem)
+    own = network.state_dict()
+    for name in held:
+        shape = own[names[name]].shape
+        if state[name].shape != shape:
+            raise _misfit(network, path, f"{name!r} has shape {state[name].shape}; it must be {shape}")
+        _check_finite(state[name], name, path)
+    return {names[name]: state[name] for name in held}
 
 
 # Keras ------------------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ The names are positions in a Sequential, where a convolution is followed by its 
 a pooling, ``features.5``, ...; and ``classifier.0``, ``.3``, ``.6``, with a ReLU and a dropout between. timm calls the
 same numbers ``pre_logits.fc1``, ``pre_logits.fc2`` and ``head.fc``, and has the first two as convolutions.
 
-Source: ``vgg.py`` of torchvision (``make_layers``, ``VGG``; ``VGG16_Weights`` for the two kinds of input), ``vgg.py`` of
-timm (``ConvMlp``, ``VGG``, ``_filter_fn``; the files ``vgg16.tv_in1k``, ``vgg19.tv_in1k``).
+Source: ``vgg.py`` of torchvision (``make_layers``, ``VGG``, ``VGG16_Weights``), and of timm (``ConvMlp``, ``VGG``,
+``_filter_fn``, which renames what torchvision has).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ CLASSIFIER = {
 TOP = {"classifier", "pre_logits", "head"}
 ELSEWHERE = re.compile(r"(?:features|layer\d|bn1|Conv2d_1a_3x3)\.")  # VGG, SqueezeNet; ResNet; Inception of torchvision
 ONLY_VGG = (
-    "of PyTorch's names only VGG's are known, to vgg16 and vgg19: torchvision's other networks are not Keras' "
-    "(ResNet50 has its strides elsewhere, Inception's means count the border)"
+    "of torchvision's networks vgg16 and vgg19 can be read; others are not Keras' (the strides of ResNet50 are "
+    "elsewhere, the means of Inception count the border)"
 )
 OTHER_INPUT = "torchvision's IMAGENET1K_FEATURES, made for another input; its IMAGENET1K_V1 can be read"
 
@@ -72,11 +72,13 @@ def as_dense(network: Network, state: Mapping[str, np.ndarray]) -> dict[str, np.
 
     PyTorch flattens (C, H, W), as tinygen does, so that the order stays.
     """
-    found, names = dict(state), names_of(network)
-    for name, weight in state.items():
-        unit = getattr(network, names.get(name, "").partition(".")[0], None)
-        if isinstance(unit, DenseUnit) and weight.shape[1:] == (unit.flattened or (unit.in_features, 1, 1)):
-            found[name] = weight.reshape(len(weight), -1)  # (O, C, H, W) -> (O, C H W)
+    found = dict(state)
+    for name, ours in names_of(network).items():
+        unit = getattr(network, ours.partition(".")[0])
+        if name in state and isinstance(unit, DenseUnit):
+            weight = state[name]
+            if weight.shape[1:] == (unit.flattened or (unit.in_features, 1, 1)):
+                found[name] = weight.reshape(len(weight), -1)  # (O, C, H, W) -> (O, C H W)
     return found
 
 
