@@ -124,7 +124,9 @@ def test_a_dry_run_leaves_nothing(capsys):
     before = contents()
     assert status_of("x.png", *SMALL, "--dry-run", "--zoom", 3) == 0
     assert contents() == before
-    assert "octave 3, 64 x 50" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "octave 3, 64 x 50" in out
+    assert out.endswith("all works; nothing was kept\n")
 
 
 def test_layers_are_listed(capsys):

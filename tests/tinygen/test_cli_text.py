@@ -119,7 +119,9 @@ def test_resume_takes_the_seed_of_the_run_not_of_the_environment(run, monkeypatc
 
 def test_dry_run_leaves_nothing(here, capsys):
     assert main(train("--dry-run", "-o", "out")) == 0
-    assert "3 steps" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "3 steps" in out
+    assert out.endswith("all works; nothing was kept\n")
     assert [p.name for p in here.iterdir()] == ["corpus.txt"]
 
 

@@ -8,6 +8,8 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -55,10 +57,17 @@ def train(arguments: argparse.Namespace, generator: ModuleType, **dry: Any) -> i
     settings, init_from = settings_told(arguments, generator, arguments.out)
     options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
     if arguments.dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            return generator.train(replace(settings, **dry), Path(folder) / "run", **options)
+        with dry_run() as (out, say):
+            return generator.train(replace(settings, **dry), out, say=say, **options)
     out = arguments.out or new_run_path(generator.COMMAND)
     return generator.train(settings, out, resume=arguments.resume, **options)
+
+
+@contextmanager
+def dry_run() -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """Give a run directory that is gone afterwards, and what prints a line that does not name it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "run", lambda line: print("all works; nothing was kept" if folder in line else line)
 
 
 def settings_told(arguments: argparse.Namespace, generator: ModuleType, out: Path | None) -> tuple[Any, Any]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinygen.cli.common import device_of, eprint, names_picture, settings_told, spare
+from tinygen.cli.common import device_of, dry_run, eprint, names_picture, settings_told, spare
 from tinygen.generators import dream
 from tinygen.generators.dream_pictures import sheet
 from tinygen.models import NETWORKS
@@ -75,8 +74,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _contact_sheet(arguments, settings, run_path, picture)
     options = {"device": device_of(arguments), "quiet": arguments.quiet}
     if arguments.dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            return dream.dream(replace(settings, steps=1, zoom=min(settings.zoom, 1)), Path(folder) / "run", **options)
+        with dry_run() as (out, say):
+            return dream.dream(replace(settings, steps=1, zoom=min(settings.zoom, 1)), out, say=say, **options)
     return dream.dream(settings, run_path, picture=picture, resume=arguments.resume, **options)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from tinygen.cli.common import add_training_options, device_of, names_picture, settings_told, spare
+from tinygen.cli.common import add_training_options, device_of, dry_run, names_picture, settings_told, spare
 from tinygen.generators import style
 from tinygen.models import NETWORKS
 from tinygen.run import new_run_path
@@ -88,7 +86,7 @@ def _style(arguments: argparse.Namespace) -> int:
         spare(final or out / "picture.png", content=settings.content, styles=settings.styles, init=settings.init)
     options = {"device": device_of(arguments), "init_from": init_from, "quiet": arguments.quiet}
     if arguments.dry_run:
-        with tempfile.TemporaryDirectory() as folder:
+        with dry_run() as (place, say):
             settings = replace(settings, max_steps=1, evaluations=3, inner_iterations=0)
-            return style.transfer(settings, Path(folder) / "run", **options)
+            return style.transfer(settings, place, say=say, **options)
     return style.transfer(settings, out or new_run_path(style.COMMAND), final=final, resume=arguments.resume, **options)
