@@ -134,9 +134,10 @@ class Page:
         calm: whether they want no motion.
         phone: whether it is one, with a finger and no mouse.
         scale: pixels of the screen for one of the page.
+        script: JavaScript that runs before the page's own.
     """
 
-    def __init__(self, browser, session, path, width, height, dark=False, calm=True, phone=False, scale=1):
+    def __init__(self, browser, session, path, width, height, dark=False, calm=True, phone=False, scale=1, script=""):
         self.browser, self.session, self.url = browser, session, path.resolve().as_uri()
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
@@ -147,6 +148,7 @@ class Page:
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"},
         ])
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
         self.call("Page.navigate", url=self.url)
         browser.wait_for("Page.loadEventFired", session)
 

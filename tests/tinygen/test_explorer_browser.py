@@ -133,6 +133,19 @@ def test_a_finger_draws_the_point_along(browser, tmp_path):
     healthy(page)
 
 
+def test_nothing_moves_when_the_first_picture_comes(browser, tmp_path):
+    _, _, path = make(tmp_path, (1, 12, 9))
+    # a browser whose first frame takes its time
+    late = browser.open(path, 390, 844, phone=True, script="window.requestAnimationFrame = () => 0")
+    page = browser.open(path, 390, 844, phone=True)
+    page.settle()
+    assert late.evaluate("drawn") is None
+    assert page.evaluate("drawn") is not None
+    for name in ("picture", "marker", "legend", "help"):
+        place = f"(({{ top, height }}) => [top + scrollY, height])(element('{name}').getBoundingClientRect())"
+        assert late.evaluate(place) == page.evaluate(place)
+
+
 def test_the_keyboard_moves_the_point(browser, tmp_path):
     model, _, path = make(tmp_path)
     page = browser.open(path)

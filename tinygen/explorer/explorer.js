@@ -432,6 +432,8 @@ const sizes = `${shape[2]} x ${shape[1]}${shape[0] === 3 ? " in colour" : ""}`;
 element("lead").textContent = `Every point of a space of ${latentDim} dimension${latentDim > 1 ? "s" : ""} is a picture `
   + `(${sizes}). The dots are ${content.count.toLocaleString("en")} pictures of ${content.data} that the network was not `
   + "trained on, where it puts them.";
+// before the first picture is there: else the page would move under the reader's finger once it is
+[, element("picture").height, element("picture").width] = shape;
 buildChoices();
 buildLegend();
 buildSliders();
