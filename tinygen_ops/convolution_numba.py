@@ -136,8 +136,7 @@ def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=Non
     corner = padding[0][0], padding[1][0]
     if choice.name == "polyphase":
         return polyphase_numba.forward(x, w, corner, size, choice.m, bias, *_limits(slope))
-    weights = winograd_numba.weights_for(w, *choice.m)
-    return winograd_numba.convolve(x, weights, out, kernel, corner, size, choice.m, bias, *_limits(slope))
+    return winograd_numba.convolve(x, w, corner, size, choice.m, False, bias, *_limits(slope))
 
 
 def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None, alive=None):
@@ -164,8 +163,7 @@ def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=N
         return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope), alive)
     # At stride 1 it is a convolution with the kernel read backwards and its two channel axes exchanged.
     corner = kernel[0] - 1 - padding[0][0], kernel[1] - 1 - padding[1][0]
-    weights = winograd_numba.weights_for(w, *choice.m, True)
-    return winograd_numba.convolve(gy, weights, out, kernel, corner, size, choice.m, bias, *_limits(slope), alive)
+    return winograd_numba.convolve(gy, w, corner, size, choice.m, True, bias, *_limits(slope), alive)
 
 
 def _narrow_gradient(gy, w, size, stride, padding, dilation, bias):

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygen_ops.compile import address
 
-__all__ = ["KEPT", "Made", "once"]
+__all__ = ["KEPT", "Made", "is_frozen", "once"]
 
 KEPT = 1 << 30  # bytes; what was wanted longest ago is dropped, and worked out again when it is wanted
 
@@ -36,6 +36,11 @@ def owner_of(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def is_frozen(array: np.ndarray) -> bool:
+    """Whether what is made from this array will be kept."""
+    return not owner_of(array).flags.writeable
+
+
 def once(function: Callable[..., np.ndarray]) -> Callable[..., Made]:
     """Let a function of an array (and of what can be hashed) work once for each frozen array.
 
@@ -52,9 +57,8 @@ def once(function: Callable[..., np.ndarray]) -> Callable[..., Made]:
             del _known[key]
         result = function(array, *settings)
         made = Made(result, address(result))
-        owner = owner_of(array)
-        if not owner.flags.writeable:
-            _known[key] = weakref.ref(owner), made
+        if is_frozen(array):
+            _known[key] = weakref.ref(owner_of(array)), made
             weakref.finalize(array, _known.pop, key, None)
             while len(_known) > 1 and sum(kept.array.nbytes for _, kept in _known.values()) > KEPT:
                 _known.popitem(last=False)

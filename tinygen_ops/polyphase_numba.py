@@ -25,10 +25,18 @@ from numba import get_num_threads
 from tinygen_ops import memory
 from tinygen_ops.compile import address
 from tinygen_ops.direct_numba import Steps, distance, pack, panels, steps_of
-from tinygen_ops.frozen import Made
 from tinygen_ops.layout import as_channels_last
 from tinygen_ops.simd import W
-from tinygen_ops.winograd_numba import Part, Target, multiply_parts, put_weights, sum_parts, tables_of, weights_of
+from tinygen_ops.winograd_numba import (
+    Part,
+    Target,
+    floats_of,
+    multiply_parts,
+    put_weights,
+    sum_parts,
+    tables_of,
+    weights_of,
+)
 
 
 class Phase(NamedTuple):
@@ -115,14 +123,14 @@ def forward(x, w, padding, size, m, bias=None, floor=-np.inf, slope=1.0):
     out, channels, *kernel = w.shape
     xs = as_channels_last(x)
     r, (phases, parts) = halves(kernel), parts_of(xs.shape, kernel, padding)
-    weights = memory.empty(((m[0] + r[0] - 1) * (m[1] + r[1] - 1) * 4 * channels * out,))
+    weights = memory.empty((floats_of(out, 4 * channels, (m[0] + r[0] - 1) * (m[1] + r[1] - 1)),))
     for k, (down, across) in enumerate(phases):
         put_phase(w, down, across, m, r, address(weights), k * channels, 4 * channels)
     y = memory.empty((x.shape[0], *size, out))
     used = places_used(tuple((down.length, across.length) for down, across in phases), m, r)
     targets = (Target(0, steps_of(y.shape), used),)
     tables = tables_of(x.shape[0], channels, tuple(parts), targets, out, r, m, get_num_threads())
-    multiply_parts(tables, address(xs), Made(weights, address(weights)), address(y), bias, floor, slope)
+    multiply_parts(tables, address(xs), address(weights), address(y), bias, floor, slope)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -147,7 +155,7 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0,
     together = {}  # phases that begin at the same place of gy share its patches
     for down, across in itertools.product(*map(phases_out, kernel, padding, size)):
         together.setdefault((-down.begin, -across.begin), []).append((down, across))
-    each = (m[0] + r[0] - 1) * (m[1] + r[1] - 1) * channels * out
+    each = floats_of(out, channels, (m[0] + r[0] - 1) * (m[1] + r[1] - 1))
     for corner, phases in together.items():
         weights, targets = memory.empty((len(phases) * each,)), []
         for k, (down, across) in enumerate(phases):
@@ -156,8 +164,8 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0,
             targets.append(Target(*half(whole, down, across), used))
         parts = (Part(0, source, *corner),)
         tables = tables_of(gy.shape[0], channels, parts, tuple(targets), out, r, m, get_num_threads())
-        made, to = Made(weights, address(weights)), address(gx)
-        multiply_parts(tables, address(gs), made, to, bias, floor, slope, distance(to, alive))
+        to = address(gx)
+        multiply_parts(tables, address(gs), address(weights), to, bias, floor, slope, distance(to, alive))
     return gx.transpose(0, 3, 1, 2)
 
 

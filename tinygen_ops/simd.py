@@ -365,6 +365,13 @@ for _symbol, _instruction in (
 ):
     _operator(_symbol, _instruction)
 
+_negative = _unary(lambda b, x: b.fneg(x), "-x.")
+
+
+@overload(operator.neg)
+def _negated(x):
+    return (lambda x: _negative(x)) if isinstance(x, VectorType) else None
+
 
 def tile_functions(rows: int, vectors: int):
     """Make functions on a tile: `rows` x `vectors` * W floats held in registers, as a tuple of vectors.

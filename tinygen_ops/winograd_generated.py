@@ -51,7 +51,7 @@ def g_2_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
-            store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
+            store(y, 0 * y_step + y_at, -x0)
             store(y, 1 * y_step + y_at, x0 + x1)
             store(y, 2 * y_step + y_at, x1)
 
@@ -114,6 +114,7 @@ def a_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
 
 
 def g_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
+    d1_2 = broadcast(np.float32(-1 / 2))
     c1_2 = broadcast(np.float32(1 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
@@ -121,10 +122,10 @@ def g_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
             s1 = c1_2 * x0
-            t1 = c1_2 * x1
-            store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
+            t1 = x1
+            store(y, 0 * y_step + y_at, -x0)
+            store(y, 1 * y_step + y_at, fmuladd(c1_2, t1, s1))
+            store(y, 2 * y_step + y_at, fmuladd(d1_2, t1, s1))
             store(y, 3 * y_step + y_at, x1)
 
 
@@ -139,7 +140,7 @@ def gt_3_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             s1 = x1 + x2
             t1 = x1 - x2
-            store(y, 0 * y_step + y_at, fmuladd(c1_2, s1, broadcast(np.float32(0)) - x0))
+            store(y, 0 * y_step + y_at, fmuladd(c1_2, s1, -x0))
             store(y, 1 * y_step + y_at, fmuladd(c1_2, t1, x3))
 
 
@@ -159,7 +160,7 @@ def bt_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x4 = load(x, 4 * x_step + x_at)
             store(y, 0 * y_step + y_at, fmuladd(c3_2, x2, fmuladd(d3_2, x1, x3 - x0)))
             store(y, 1 * y_step + y_at, fmuladd(c5_2, x2, x1 + x3))
-            store(y, 2 * y_step + y_at, fmuladd(c2, x3, broadcast(np.float32(0)) - x1 - x2))
+            store(y, 2 * y_step + y_at, fmuladd(c2, x3, -x1 - x2))
             store(y, 3 * y_step + y_at, fmuladd(d2, x1, x2 + x3))
             store(y, 4 * y_step + y_at, fmuladd(c3_2, x3, fmuladd(d3_2, x2, x4 - x1)))
 
@@ -207,29 +208,36 @@ def a_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
 
 
 def g_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d4_9 = broadcast(np.float32(-4 / 9))
-    d1_18 = broadcast(np.float32(-1 / 18))
-    c1_9 = broadcast(np.float32(1 / 9))
-    c2_9 = broadcast(np.float32(2 / 9))
-    c8_9 = broadcast(np.float32(8 / 9))
+    c2 = broadcast(np.float32(2))
+    hc1_18 = broadcast(np.float32(1 / 18))
+    lc1_18 = broadcast(np.float32(1 / 18 - np.float64(np.float32(1 / 18))))
+    hc2_9 = broadcast(np.float32(2 / 9))
+    lc2_9 = broadcast(np.float32(2 / 9 - np.float64(np.float32(2 / 9))))
+    hc4_9 = broadcast(np.float32(4 / 9))
+    lc4_9 = broadcast(np.float32(4 / 9 - np.float64(np.float32(4 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
-            store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
-            store(y, 1 * y_step + y_at, fmuladd(c2_9, x1, c2_9 * x0))
-            store(y, 2 * y_step + y_at, fmuladd(c1_9, x1, d1_18 * x0))
-            store(y, 3 * y_step + y_at, fmuladd(d4_9, x1, c8_9 * x0))
+            u1 = x0 + x1
+            u2 = fmuladd(c2, x1, -x0)
+            u3 = fmuladd(c2, x0, -x1)
+            store(y, 0 * y_step + y_at, -x0)
+            store(y, 1 * y_step + y_at, fmuladd(hc2_9, u1, lc2_9 * u1))
+            store(y, 2 * y_step + y_at, fmuladd(hc1_18, u2, lc1_18 * u2))
+            store(y, 3 * y_step + y_at, fmuladd(hc4_9, u3, lc4_9 * u3))
             store(y, 4 * y_step + y_at, x1)
 
 
 def gt_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d4_9 = broadcast(np.float32(-4 / 9))
-    d1_18 = broadcast(np.float32(-1 / 18))
-    c1_9 = broadcast(np.float32(1 / 9))
-    c2_9 = broadcast(np.float32(2 / 9))
-    c8_9 = broadcast(np.float32(8 / 9))
+    c2 = broadcast(np.float32(2))
+    hc1_18 = broadcast(np.float32(1 / 18))
+    lc1_18 = broadcast(np.float32(1 / 18 - np.float64(np.float32(1 / 18))))
+    hc2_9 = broadcast(np.float32(2 / 9))
+    lc2_9 = broadcast(np.float32(2 / 9 - np.float64(np.float32(2 / 9))))
+    hc4_9 = broadcast(np.float32(4 / 9))
+    lc4_9 = broadcast(np.float32(4 / 9 - np.float64(np.float32(4 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -238,18 +246,20 @@ def gt_4_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
-            store(y, 0 * y_step + y_at, fmuladd(c8_9, x3, fmuladd(d1_18, x2, fmuladd(c2_9, x1, broadcast(np.float32(0)) - x0))))
-            store(y, 1 * y_step + y_at, fmuladd(d4_9, x3, fmuladd(c1_9, x2, fmuladd(c2_9, x1, x4))))
+            u1 = fmuladd(hc2_9, x1, lc2_9 * x1)
+            u2 = fmuladd(hc1_18, x2, lc1_18 * x2)
+            u3 = fmuladd(hc4_9, x3, lc4_9 * x3)
+            store(y, 0 * y_step + y_at, fmuladd(c2, u3, u1 - x0 - u2))
+            store(y, 1 * y_step + y_at, fmuladd(c2, u2, u1 + x4 - u3))
 
 
 def bt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_8 = broadcast(np.float32(-27 / 8))
-    d97_36 = broadcast(np.float32(-97 / 36))
+    d97_32 = broadcast(np.float32(-97 / 32))
     d9_4 = broadcast(np.float32(-9 / 4))
     d3_2 = broadcast(np.float32(-3 / 2))
+    c9_8 = broadcast(np.float32(9 / 8))
     c3_2 = broadcast(np.float32(3 / 2))
     c9_4 = broadcast(np.float32(9 / 4))
-    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -259,23 +269,19 @@ def bt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            s1 = fmuladd(c3_2, x4, d27_8 * x2)
+            s1 = fmuladd(d9_4, x2, x4)
             t1 = fmuladd(d9_4, x1, x3)
-            s3 = fmuladd(c9_4, x4, broadcast(np.float32(0)) - x2)
-            t3 = fmuladd(c27_8, x3, d3_2 * x1)
-            store(y, 0 * y_step + y_at, fmuladd(d97_36, x2, x0 + x4))
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, fmuladd(d97_36, x3, x1 + x5))
+            s3 = fmuladd(c9_4, x4, -x2)
+            t3 = fmuladd(d9_4, x3, x1)
+            store(y, 0 * y_step + y_at, fmuladd(c9_8, x4, fmuladd(d97_32, x2, c9_8 * x0)))
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, s1, t1))
+            store(y, 2 * y_step + y_at, fmuladd(c3_2, s1, -t1))
+            store(y, 3 * y_step + y_at, fmuladd(d3_2, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(c3_2, t3, s3))
+            store(y, 5 * y_step + y_at, fmuladd(c9_8, x5, fmuladd(d97_32, x3, c9_8 * x1)))
 
 
 def at_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c16_81 = broadcast(np.float32(16 / 81))
-    c8_27 = broadcast(np.float32(8 / 27))
-    c4_9 = broadcast(np.float32(4 / 9))
-    c2_3 = broadcast(np.float32(2 / 3))
     c3_2 = broadcast(np.float32(3 / 2))
     c9_4 = broadcast(np.float32(9 / 4))
     c27_8 = broadcast(np.float32(27 / 8))
@@ -293,21 +299,17 @@ def at_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             t1 = x1 - x2
             s3 = x3 + x4
             t3 = x3 - x4
-            store(y, 0 * y_step + y_at, x0 + s1 + s3)
-            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, c2_3 * t1))
-            store(y, 2 * y_step + y_at, fmuladd(c9_4, s3, c4_9 * s1))
-            store(y, 3 * y_step + y_at, fmuladd(c27_8, t3, c8_27 * t1))
-            store(y, 4 * y_step + y_at, fmuladd(c81_16, s3, fmuladd(c16_81, s1, x5)))
+            store(y, 0 * y_step + y_at, fmuladd(c81_16, s1, x0 + s3))
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, c27_8 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c9_4, s3, c9_4 * s1))
+            store(y, 3 * y_step + y_at, fmuladd(c27_8, t3, c3_2 * t1))
+            store(y, 4 * y_step + y_at, fmuladd(c81_16, s3, s1 + x5))
 
 
 def a_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c16_81 = broadcast(np.float32(16 / 81))
-    c8_27 = broadcast(np.float32(8 / 27))
-    c4_9 = broadcast(np.float32(4 / 9))
-    c2_3 = broadcast(np.float32(2 / 3))
+    d3_2 = broadcast(np.float32(-3 / 2))
     c3_2 = broadcast(np.float32(3 / 2))
     c9_4 = broadcast(np.float32(9 / 4))
-    c27_8 = broadcast(np.float32(27 / 8))
     c81_16 = broadcast(np.float32(81 / 16))
     for line in range(lines):
         for j in range(0, vectors * W, W):
@@ -317,45 +319,57 @@ def a_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
-            s1 = fmuladd(c16_81, x4, fmuladd(c4_9, x2, x0))
-            t1 = fmuladd(c8_27, x3, c2_3 * x1)
+            s1 = fmuladd(c9_4, x2, fmuladd(c81_16, x0, x4))
+            t1 = fmuladd(c9_4, x1, x3)
             s3 = fmuladd(c81_16, x4, fmuladd(c9_4, x2, x0))
-            t3 = fmuladd(c27_8, x3, c3_2 * x1)
+            t3 = fmuladd(c9_4, x3, x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, t1, s1))
+            store(y, 2 * y_step + y_at, fmuladd(d3_2, t1, s1))
+            store(y, 3 * y_step + y_at, fmuladd(c3_2, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(d3_2, t3, s3))
             store(y, 5 * y_step + y_at, x4)
 
 
 def g_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_65 = broadcast(np.float32(-27 / 65))
-    d18_65 = broadcast(np.float32(-18 / 65))
-    c32_585 = broadcast(np.float32(32 / 585))
-    c16_195 = broadcast(np.float32(16 / 195))
+    d3 = broadcast(np.float32(-3))
+    d2 = broadcast(np.float32(-2))
+    c2 = broadcast(np.float32(2))
+    c3 = broadcast(np.float32(3))
+    hc16_585 = broadcast(np.float32(16 / 585))
+    lc16_585 = broadcast(np.float32(16 / 585 - np.float64(np.float32(16 / 585))))
+    hc8_9 = broadcast(np.float32(8 / 9))
+    lc8_9 = broadcast(np.float32(8 / 9 - np.float64(np.float32(8 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
-            s1 = d27_65 * x0
-            t1 = d18_65 * x1
-            s3 = c32_585 * x0
-            t3 = c16_195 * x1
-            store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, x1)
+            s1 = d3 * x0
+            t1 = x1
+            s3 = c2 * x0
+            t3 = x1
+            u1 = fmuladd(d2, t1, s1)
+            u2 = fmuladd(c2, t1, s1)
+            u3 = fmuladd(c3, t3, s3)
+            u4 = fmuladd(d3, t3, s3)
+            store(y, 0 * y_step + y_at, fmuladd(hc8_9, x0, lc8_9 * x0))
+            store(y, 1 * y_step + y_at, fmuladd(hc16_585, u1, lc16_585 * u1))
+            store(y, 2 * y_step + y_at, fmuladd(hc16_585, u2, lc16_585 * u2))
+            store(y, 3 * y_step + y_at, fmuladd(hc16_585, u3, lc16_585 * u3))
+            store(y, 4 * y_step + y_at, fmuladd(hc16_585, u4, lc16_585 * u4))
+            store(y, 5 * y_step + y_at, fmuladd(hc8_9, x1, lc8_9 * x1))
 
 
 def gt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_65 = broadcast(np.float32(-27 / 65))
-    d18_65 = broadcast(np.float32(-18 / 65))
-    c32_585 = broadcast(np.float32(32 / 585))
-    c16_195 = broadcast(np.float32(16 / 195))
+    d3 = broadcast(np.float32(-3))
+    d2 = broadcast(np.float32(-2))
+    c2 = broadcast(np.float32(2))
+    c3 = broadcast(np.float32(3))
+    hc16_585 = broadcast(np.float32(16 / 585))
+    lc16_585 = broadcast(np.float32(16 / 585 - np.float64(np.float32(16 / 585))))
+    hc8_9 = broadcast(np.float32(8 / 9))
+    lc8_9 = broadcast(np.float32(8 / 9 - np.float64(np.float32(8 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -365,12 +379,18 @@ def gt_5_2(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            s1 = x1 + x2
-            t1 = x1 - x2
-            s3 = x3 + x4
-            t3 = x3 - x4
-            store(y, 0 * y_step + y_at, fmuladd(c32_585, s3, fmuladd(d27_65, s1, x0)))
-            store(y, 1 * y_step + y_at, fmuladd(c16_195, t3, fmuladd(d18_65, t1, x5)))
+            u0 = fmuladd(hc8_9, x0, lc8_9 * x0)
+            u1 = fmuladd(hc16_585, x1, lc16_585 * x1)
+            u2 = fmuladd(hc16_585, x2, lc16_585 * x2)
+            u3 = fmuladd(hc16_585, x3, lc16_585 * x3)
+            u4 = fmuladd(hc16_585, x4, lc16_585 * x4)
+            u5 = fmuladd(hc8_9, x5, lc8_9 * x5)
+            s1 = u1 + u2
+            t1 = u1 - u2
+            s3 = u3 + u4
+            t3 = u3 - u4
+            store(y, 0 * y_step + y_at, fmuladd(c2, s3, fmuladd(d3, s1, u0)))
+            store(y, 1 * y_step + y_at, fmuladd(c3, t3, fmuladd(d2, t1, u5)))
 
 
 def bt_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
@@ -418,6 +438,7 @@ def a_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
 
 
 def g_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
+    d1_2 = broadcast(np.float32(-1 / 2))
     c1_2 = broadcast(np.float32(1 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
@@ -426,10 +447,10 @@ def g_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             s1 = fmuladd(c1_2, x2, c1_2 * x0)
-            t1 = c1_2 * x1
-            store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
+            t1 = x1
+            store(y, 0 * y_step + y_at, -x0)
+            store(y, 1 * y_step + y_at, fmuladd(c1_2, t1, s1))
+            store(y, 2 * y_step + y_at, fmuladd(d1_2, t1, s1))
             store(y, 3 * y_step + y_at, x2)
 
 
@@ -444,19 +465,18 @@ def gt_2_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             s1 = x1 + x2
             t1 = x1 - x2
-            store(y, 0 * y_step + y_at, fmuladd(c1_2, s1, broadcast(np.float32(0)) - x0))
+            store(y, 0 * y_step + y_at, fmuladd(c1_2, s1, -x0))
             store(y, 1 * y_step + y_at, c1_2 * t1)
             store(y, 2 * y_step + y_at, fmuladd(c1_2, s1, x3))
 
 
 def bt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_8 = broadcast(np.float32(-27 / 8))
-    d97_36 = broadcast(np.float32(-97 / 36))
+    d97_32 = broadcast(np.float32(-97 / 32))
     d9_4 = broadcast(np.float32(-9 / 4))
     d3_2 = broadcast(np.float32(-3 / 2))
+    c9_8 = broadcast(np.float32(9 / 8))
     c3_2 = broadcast(np.float32(3 / 2))
     c9_4 = broadcast(np.float32(9 / 4))
-    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -466,22 +486,19 @@ def bt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            s1 = fmuladd(c3_2, x4, d27_8 * x2)
+            s1 = fmuladd(d9_4, x2, x4)
             t1 = fmuladd(d9_4, x1, x3)
-            s3 = fmuladd(c9_4, x4, broadcast(np.float32(0)) - x2)
-            t3 = fmuladd(c27_8, x3, d3_2 * x1)
-            store(y, 0 * y_step + y_at, fmuladd(d97_36, x2, x0 + x4))
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, fmuladd(d97_36, x3, x1 + x5))
+            s3 = fmuladd(c9_4, x4, -x2)
+            t3 = fmuladd(d9_4, x3, x1)
+            store(y, 0 * y_step + y_at, fmuladd(c9_8, x4, fmuladd(d97_32, x2, c9_8 * x0)))
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, s1, t1))
+            store(y, 2 * y_step + y_at, fmuladd(c3_2, s1, -t1))
+            store(y, 3 * y_step + y_at, fmuladd(d3_2, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(c3_2, t3, s3))
+            store(y, 5 * y_step + y_at, fmuladd(c9_8, x5, fmuladd(d97_32, x3, c9_8 * x1)))
 
 
 def at_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c8_27 = broadcast(np.float32(8 / 27))
-    c4_9 = broadcast(np.float32(4 / 9))
-    c2_3 = broadcast(np.float32(2 / 3))
     c3_2 = broadcast(np.float32(3 / 2))
     c9_4 = broadcast(np.float32(9 / 4))
     c27_8 = broadcast(np.float32(27 / 8))
@@ -498,19 +515,16 @@ def at_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             t1 = x1 - x2
             s3 = x3 + x4
             t3 = x3 - x4
-            store(y, 0 * y_step + y_at, x0 + s1 + s3)
-            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, c2_3 * t1))
-            store(y, 2 * y_step + y_at, fmuladd(c9_4, s3, c4_9 * s1))
-            store(y, 3 * y_step + y_at, fmuladd(c27_8, t3, fmuladd(c8_27, t1, x5)))
+            store(y, 0 * y_step + y_at, fmuladd(c27_8, s1, x0 + s3))
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, c9_4 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c9_4, s3, c3_2 * s1))
+            store(y, 3 * y_step + y_at, fmuladd(c27_8, t3, t1 + x5))
 
 
 def a_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c8_27 = broadcast(np.float32(8 / 27))
-    c4_9 = broadcast(np.float32(4 / 9))
-    c2_3 = broadcast(np.float32(2 / 3))
+    d3_2 = broadcast(np.float32(-3 / 2))
     c3_2 = broadcast(np.float32(3 / 2))
     c9_4 = broadcast(np.float32(9 / 4))
-    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -518,50 +532,62 @@ def a_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
-            s1 = fmuladd(c4_9, x2, x0)
-            t1 = fmuladd(c8_27, x3, c2_3 * x1)
+            s1 = fmuladd(c9_4, x0, x2)
+            t1 = fmuladd(c9_4, x1, x3)
             s3 = fmuladd(c9_4, x2, x0)
-            t3 = fmuladd(c27_8, x3, c3_2 * x1)
+            t3 = fmuladd(c9_4, x3, x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, s1, t1))
+            store(y, 2 * y_step + y_at, fmuladd(c3_2, s1, -t1))
+            store(y, 3 * y_step + y_at, fmuladd(c3_2, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(d3_2, t3, s3))
             store(y, 5 * y_step + y_at, x3)
 
 
 def g_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_65 = broadcast(np.float32(-27 / 65))
-    d18_65 = broadcast(np.float32(-18 / 65))
-    d12_65 = broadcast(np.float32(-12 / 65))
-    c32_585 = broadcast(np.float32(32 / 585))
-    c16_195 = broadcast(np.float32(16 / 195))
-    c8_65 = broadcast(np.float32(8 / 65))
+    d9 = broadcast(np.float32(-9))
+    d6 = broadcast(np.float32(-6))
+    d4 = broadcast(np.float32(-4))
+    c4 = broadcast(np.float32(4))
+    c6 = broadcast(np.float32(6))
+    c9 = broadcast(np.float32(9))
+    hc8_585 = broadcast(np.float32(8 / 585))
+    lc8_585 = broadcast(np.float32(8 / 585 - np.float64(np.float32(8 / 585))))
+    hc8_9 = broadcast(np.float32(8 / 9))
+    lc8_9 = broadcast(np.float32(8 / 9 - np.float64(np.float32(8 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
-            s1 = fmuladd(d12_65, x2, d27_65 * x0)
-            t1 = d18_65 * x1
-            s3 = fmuladd(c8_65, x2, c32_585 * x0)
-            t3 = c16_195 * x1
-            store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, x2)
+            s1 = fmuladd(d4, x2, d9 * x0)
+            t1 = x1
+            s3 = fmuladd(c9, x2, c4 * x0)
+            t3 = x1
+            u1 = fmuladd(d6, t1, s1)
+            u2 = fmuladd(c6, t1, s1)
+            u3 = fmuladd(c6, t3, s3)
+            u4 = fmuladd(d6, t3, s3)
+            store(y, 0 * y_step + y_at, fmuladd(hc8_9, x0, lc8_9 * x0))
+            store(y, 1 * y_step + y_at, fmuladd(hc8_585, u1, lc8_585 * u1))
+            store(y, 2 * y_step + y_at, fmuladd(hc8_585, u2, lc8_585 * u2))
+            store(y, 3 * y_step + y_at, fmuladd(hc8_585, u3, lc8_585 * u3))
+            store(y, 4 * y_step + y_at, fmuladd(hc8_585, u4, lc8_585 * u4))
+            store(y, 5 * y_step + y_at, fmuladd(hc8_9, x2, lc8_9 * x2))
 
 
 def gt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_65 = broadcast(np.float32(-27 / 65))
-    d18_65 = broadcast(np.float32(-18 / 65))
-    d12_65 = broadcast(np.float32(-12 / 65))
-    c32_585 = broadcast(np.float32(32 / 585))
-    c16_195 = broadcast(np.float32(16 / 195))
-    c8_65 = broadcast(np.float32(8 / 65))
+    d9 = broadcast(np.float32(-9))
+    d6 = broadcast(np.float32(-6))
+    d4 = broadcast(np.float32(-4))
+    c4 = broadcast(np.float32(4))
+    c6 = broadcast(np.float32(6))
+    c9 = broadcast(np.float32(9))
+    hc8_585 = broadcast(np.float32(8 / 585))
+    lc8_585 = broadcast(np.float32(8 / 585 - np.float64(np.float32(8 / 585))))
+    hc8_9 = broadcast(np.float32(8 / 9))
+    lc8_9 = broadcast(np.float32(8 / 9 - np.float64(np.float32(8 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -571,23 +597,28 @@ def gt_4_3(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            s1 = x1 + x2
-            t1 = x1 - x2
-            s3 = x3 + x4
-            t3 = x3 - x4
-            store(y, 0 * y_step + y_at, fmuladd(c32_585, s3, fmuladd(d27_65, s1, x0)))
-            store(y, 1 * y_step + y_at, fmuladd(c16_195, t3, d18_65 * t1))
-            store(y, 2 * y_step + y_at, fmuladd(c8_65, s3, fmuladd(d12_65, s1, x5)))
+            u0 = fmuladd(hc8_9, x0, lc8_9 * x0)
+            u1 = fmuladd(hc8_585, x1, lc8_585 * x1)
+            u2 = fmuladd(hc8_585, x2, lc8_585 * x2)
+            u3 = fmuladd(hc8_585, x3, lc8_585 * x3)
+            u4 = fmuladd(hc8_585, x4, lc8_585 * x4)
+            u5 = fmuladd(hc8_9, x5, lc8_9 * x5)
+            s1 = u1 + u2
+            t1 = u1 - u2
+            s3 = u3 + u4
+            t3 = u3 - u4
+            store(y, 0 * y_step + y_at, fmuladd(c4, s3, fmuladd(d9, s1, u0)))
+            store(y, 1 * y_step + y_at, fmuladd(c6, t3, d6 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c9, s3, fmuladd(d4, s1, u5)))
 
 
 def bt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_8 = broadcast(np.float32(-27 / 8))
-    d97_36 = broadcast(np.float32(-97 / 36))
+    d97_32 = broadcast(np.float32(-97 / 32))
     d9_4 = broadcast(np.float32(-9 / 4))
     d3_2 = broadcast(np.float32(-3 / 2))
+    c9_8 = broadcast(np.float32(9 / 8))
     c3_2 = broadcast(np.float32(3 / 2))
     c9_4 = broadcast(np.float32(9 / 4))
-    c27_8 = broadcast(np.float32(27 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -597,20 +628,19 @@ def bt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            s1 = fmuladd(c3_2, x4, d27_8 * x2)
+            s1 = fmuladd(d9_4, x2, x4)
             t1 = fmuladd(d9_4, x1, x3)
-            s3 = fmuladd(c9_4, x4, broadcast(np.float32(0)) - x2)
-            t3 = fmuladd(c27_8, x3, d3_2 * x1)
-            store(y, 0 * y_step + y_at, fmuladd(d97_36, x2, x0 + x4))
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, fmuladd(d97_36, x3, x1 + x5))
+            s3 = fmuladd(c9_4, x4, -x2)
+            t3 = fmuladd(d9_4, x3, x1)
+            store(y, 0 * y_step + y_at, fmuladd(c9_8, x4, fmuladd(d97_32, x2, c9_8 * x0)))
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, s1, t1))
+            store(y, 2 * y_step + y_at, fmuladd(c3_2, s1, -t1))
+            store(y, 3 * y_step + y_at, fmuladd(d3_2, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(c3_2, t3, s3))
+            store(y, 5 * y_step + y_at, fmuladd(c9_8, x5, fmuladd(d97_32, x3, c9_8 * x1)))
 
 
 def at_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c2_3 = broadcast(np.float32(2 / 3))
     c3_2 = broadcast(np.float32(3 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
@@ -625,12 +655,12 @@ def at_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             t1 = x1 - x2
             s3 = x3 + x4
             t3 = x3 - x4
-            store(y, 0 * y_step + y_at, x0 + s1 + s3)
-            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, fmuladd(c2_3, t1, x5)))
+            store(y, 0 * y_step + y_at, fmuladd(c3_2, s1, x0 + s3))
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, t3, t1 + x5))
 
 
 def a_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c2_3 = broadcast(np.float32(2 / 3))
+    d3_2 = broadcast(np.float32(-3 / 2))
     c3_2 = broadcast(np.float32(3 / 2))
     for line in range(lines):
         for j in range(0, vectors * W, W):
@@ -638,28 +668,31 @@ def a_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x0 = load(x, 0 * x_step + x_at)
             x1 = load(x, 1 * x_step + x_at)
             s1 = x0
-            t1 = c2_3 * x1
+            t1 = x1
             s3 = x0
-            t3 = c3_2 * x1
+            t3 = x1
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
+            store(y, 1 * y_step + y_at, fmuladd(c3_2, s1, t1))
+            store(y, 2 * y_step + y_at, fmuladd(c3_2, s1, -t1))
+            store(y, 3 * y_step + y_at, fmuladd(c3_2, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(d3_2, t3, s3))
             store(y, 5 * y_step + y_at, x1)
 
 
 def g_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_65 = broadcast(np.float32(-27 / 65))
-    d18_65 = broadcast(np.float32(-18 / 65))
-    d12_65 = broadcast(np.float32(-12 / 65))
-    d8_65 = broadcast(np.float32(-8 / 65))
-    d16_195 = broadcast(np.float32(-16 / 195))
-    c32_585 = broadcast(np.float32(32 / 585))
-    c16_195 = broadcast(np.float32(16 / 195))
-    c8_65 = broadcast(np.float32(8 / 65))
-    c12_65 = broadcast(np.float32(12 / 65))
-    c18_65 = broadcast(np.float32(18 / 65))
+    d81 = broadcast(np.float32(-81))
+    d36 = broadcast(np.float32(-36))
+    d24 = broadcast(np.float32(-24))
+    d16 = broadcast(np.float32(-16))
+    c9_4 = broadcast(np.float32(9 / 4))
+    c16 = broadcast(np.float32(16))
+    c24 = broadcast(np.float32(24))
+    c36 = broadcast(np.float32(36))
+    c81 = broadcast(np.float32(81))
+    hc2_585 = broadcast(np.float32(2 / 585))
+    lc2_585 = broadcast(np.float32(2 / 585 - np.float64(np.float32(2 / 585))))
+    hc8_9 = broadcast(np.float32(8 / 9))
+    lc8_9 = broadcast(np.float32(8 / 9 - np.float64(np.float32(8 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -668,29 +701,37 @@ def g_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
-            s1 = fmuladd(d16_195, x4, fmuladd(d12_65, x2, d27_65 * x0))
-            t1 = fmuladd(d8_65, x3, d18_65 * x1)
-            s3 = fmuladd(c18_65, x4, fmuladd(c8_65, x2, c32_585 * x0))
-            t3 = fmuladd(c12_65, x3, c16_195 * x1)
-            store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, x4)
+            s1 = fmuladd(d16, x4, fmuladd(d36, x2, d81 * x0))
+            t1 = fmuladd(c9_4, x1, x3)
+            s3 = fmuladd(c81, x4, fmuladd(c36, x2, c16 * x0))
+            t3 = fmuladd(c9_4, x3, x1)
+            u1 = fmuladd(d24, t1, s1)
+            u2 = fmuladd(c24, t1, s1)
+            u3 = fmuladd(c24, t3, s3)
+            u4 = fmuladd(d24, t3, s3)
+            store(y, 0 * y_step + y_at, fmuladd(hc8_9, x0, lc8_9 * x0))
+            store(y, 1 * y_step + y_at, fmuladd(hc2_585, u1, lc2_585 * u1))
+            store(y, 2 * y_step + y_at, fmuladd(hc2_585, u2, lc2_585 * u2))
+            store(y, 3 * y_step + y_at, fmuladd(hc2_585, u3, lc2_585 * u3))
+            store(y, 4 * y_step + y_at, fmuladd(hc2_585, u4, lc2_585 * u4))
+            store(y, 5 * y_step + y_at, fmuladd(hc8_9, x4, lc8_9 * x4))
 
 
 def gt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d27_65 = broadcast(np.float32(-27 / 65))
-    d18_65 = broadcast(np.float32(-18 / 65))
-    d12_65 = broadcast(np.float32(-12 / 65))
-    d8_65 = broadcast(np.float32(-8 / 65))
-    d16_195 = broadcast(np.float32(-16 / 195))
-    c32_585 = broadcast(np.float32(32 / 585))
-    c16_195 = broadcast(np.float32(16 / 195))
-    c8_65 = broadcast(np.float32(8 / 65))
-    c12_65 = broadcast(np.float32(12 / 65))
-    c18_65 = broadcast(np.float32(18 / 65))
+    d81 = broadcast(np.float32(-81))
+    d54 = broadcast(np.float32(-54))
+    d36 = broadcast(np.float32(-36))
+    d24 = broadcast(np.float32(-24))
+    d16 = broadcast(np.float32(-16))
+    c16 = broadcast(np.float32(16))
+    c24 = broadcast(np.float32(24))
+    c36 = broadcast(np.float32(36))
+    c54 = broadcast(np.float32(54))
+    c81 = broadcast(np.float32(81))
+    hc2_585 = broadcast(np.float32(2 / 585))
+    lc2_585 = broadcast(np.float32(2 / 585 - np.float64(np.float32(2 / 585))))
+    hc8_9 = broadcast(np.float32(8 / 9))
+    lc8_9 = broadcast(np.float32(8 / 9 - np.float64(np.float32(8 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -700,26 +741,35 @@ def gt_2_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
-            s1 = x1 + x2
-            t1 = x1 - x2
-            s3 = x3 + x4
-            t3 = x3 - x4
-            store(y, 0 * y_step + y_at, fmuladd(c32_585, s3, fmuladd(d27_65, s1, x0)))
-            store(y, 1 * y_step + y_at, fmuladd(c16_195, t3, d18_65 * t1))
-            store(y, 2 * y_step + y_at, fmuladd(c8_65, s3, d12_65 * s1))
-            store(y, 3 * y_step + y_at, fmuladd(c12_65, t3, d8_65 * t1))
-            store(y, 4 * y_step + y_at, fmuladd(c18_65, s3, fmuladd(d16_195, s1, x5)))
+            u0 = fmuladd(hc8_9, x0, lc8_9 * x0)
+            u1 = fmuladd(hc2_585, x1, lc2_585 * x1)
+            u2 = fmuladd(hc2_585, x2, lc2_585 * x2)
+            u3 = fmuladd(hc2_585, x3, lc2_585 * x3)
+            u4 = fmuladd(hc2_585, x4, lc2_585 * x4)
+            u5 = fmuladd(hc8_9, x5, lc8_9 * x5)
+            s1 = u1 + u2
+            t1 = u1 - u2
+            s3 = u3 + u4
+            t3 = u3 - u4
+            store(y, 0 * y_step + y_at, fmuladd(c16, s3, fmuladd(d81, s1, u0)))
+            store(y, 1 * y_step + y_at, fmuladd(c24, t3, d54 * t1))
+            store(y, 2 * y_step + y_at, fmuladd(c36, s3, d36 * s1))
+            store(y, 3 * y_step + y_at, fmuladd(c54, t3, d24 * t1))
+            store(y, 4 * y_step + y_at, fmuladd(c81, s3, fmuladd(d16, s1, u5)))
 
 
 def bt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d10 = broadcast(np.float32(-10))
     d21_4 = broadcast(np.float32(-21 / 4))
     d5 = broadcast(np.float32(-5))
     d17_4 = broadcast(np.float32(-17 / 4))
+    d2 = broadcast(np.float32(-2))
+    d5_4 = broadcast(np.float32(-5 / 4))
+    d1_2 = broadcast(np.float32(-1 / 2))
+    c1_4 = broadcast(np.float32(1 / 4))
+    c1_2 = broadcast(np.float32(1 / 2))
     c2 = broadcast(np.float32(2))
     c4 = broadcast(np.float32(4))
     c21_4 = broadcast(np.float32(21 / 4))
-    c8 = broadcast(np.float32(8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -733,17 +783,17 @@ def bt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x7 = load(x, 7 * x_step + x_at)
             s1 = fmuladd(d17_4, x4, x2 + x6)
             t1 = fmuladd(d17_4, x3, x1 + x5)
-            s3 = fmuladd(c4, x6, fmuladd(d5, x4, x2))
-            t3 = fmuladd(c8, x5, fmuladd(d10, x3, c2 * x1))
-            s5 = fmuladd(c2, x6, fmuladd(d10, x4, c8 * x2))
+            s3 = fmuladd(d5_4, x4, fmuladd(c1_4, x2, x6))
+            t3 = fmuladd(d5_4, x3, fmuladd(c1_4, x1, x5))
+            s5 = fmuladd(d5, x4, fmuladd(c4, x2, x6))
             t5 = fmuladd(d5, x3, fmuladd(c4, x1, x5))
             store(y, 0 * y_step + y_at, fmuladd(d21_4, x4, fmuladd(c21_4, x2, x6 - x0)))
             store(y, 1 * y_step + y_at, s1 + t1)
             store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, s5 + t5)
-            store(y, 6 * y_step + y_at, s5 - t5)
+            store(y, 3 * y_step + y_at, fmuladd(c2, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(d2, t3, s3))
+            store(y, 5 * y_step + y_at, fmuladd(c1_2, t5, s5))
+            store(y, 6 * y_step + y_at, fmuladd(d1_2, t5, s5))
             store(y, 7 * y_step + y_at, fmuladd(d21_4, x5, fmuladd(c21_4, x3, x7 - x1)))
 
 
@@ -778,10 +828,10 @@ def at_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
 
 
 def a_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
+    d8 = broadcast(np.float32(-8))
+    d1_8 = broadcast(np.float32(-1 / 8))
     c1_8 = broadcast(np.float32(1 / 8))
     c1_4 = broadcast(np.float32(1 / 4))
-    c1_2 = broadcast(np.float32(1 / 2))
-    c2 = broadcast(np.float32(2))
     c4 = broadcast(np.float32(4))
     c8 = broadcast(np.float32(8))
     for line in range(lines):
@@ -794,29 +844,33 @@ def a_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             s1 = x0 + x2
             t1 = x1 + x3
             s3 = fmuladd(c4, x2, x0)
-            t3 = fmuladd(c8, x3, c2 * x1)
+            t3 = fmuladd(c1_4, x1, x3)
             s5 = fmuladd(c1_4, x2, x0)
-            t5 = fmuladd(c1_8, x3, c1_2 * x1)
+            t5 = fmuladd(c4, x1, x3)
             store(y, 0 * y_step + y_at, x0)
             store(y, 1 * y_step + y_at, s1 + t1)
             store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, s5 + t5)
-            store(y, 6 * y_step + y_at, s5 - t5)
+            store(y, 3 * y_step + y_at, fmuladd(c8, t3, s3))
+            store(y, 4 * y_step + y_at, fmuladd(d8, t3, s3))
+            store(y, 5 * y_step + y_at, fmuladd(c1_8, t5, s5))
+            store(y, 6 * y_step + y_at, fmuladd(d1_8, t5, s5))
             store(y, 7 * y_step + y_at, x3)
 
 
 def g_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2_9 = broadcast(np.float32(-2 / 9))
-    c1_360 = broadcast(np.float32(1 / 360))
-    c1_180 = broadcast(np.float32(1 / 180))
-    c1_90 = broadcast(np.float32(1 / 90))
-    c1_45 = broadcast(np.float32(1 / 45))
-    c2_45 = broadcast(np.float32(2 / 45))
-    c4_45 = broadcast(np.float32(4 / 45))
-    c8_45 = broadcast(np.float32(8 / 45))
-    c16_45 = broadcast(np.float32(16 / 45))
+    d8 = broadcast(np.float32(-8))
+    d2 = broadcast(np.float32(-2))
+    c1_4 = broadcast(np.float32(1 / 4))
+    c2 = broadcast(np.float32(2))
+    c4 = broadcast(np.float32(4))
+    c8 = broadcast(np.float32(8))
+    c16 = broadcast(np.float32(16))
+    hc1_90 = broadcast(np.float32(1 / 90))
+    lc1_90 = broadcast(np.float32(1 / 90 - np.float64(np.float32(1 / 90))))
+    hc2_45 = broadcast(np.float32(2 / 45))
+    lc2_45 = broadcast(np.float32(2 / 45 - np.float64(np.float32(2 / 45))))
+    hc2_9 = broadcast(np.float32(2 / 9))
+    lc2_9 = broadcast(np.float32(2 / 9 - np.float64(np.float32(2 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -825,32 +879,39 @@ def g_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
             x4 = load(x, 4 * x_step + x_at)
-            s1 = fmuladd(d2_9, x4, fmuladd(d2_9, x2, d2_9 * x0))
-            t1 = fmuladd(d2_9, x3, d2_9 * x1)
-            s3 = fmuladd(c2_45, x4, fmuladd(c1_90, x2, c1_360 * x0))
-            t3 = fmuladd(c1_45, x3, c1_180 * x1)
-            s5 = fmuladd(c1_45, x4, fmuladd(c4_45, x2, c16_45 * x0))
-            t5 = fmuladd(c2_45, x3, c8_45 * x1)
-            store(y, 0 * y_step + y_at, broadcast(np.float32(0)) - x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, s5 + t5)
-            store(y, 6 * y_step + y_at, s5 - t5)
+            s1 = -x0 - x2 - x4
+            t1 = -x1 - x3
+            s3 = fmuladd(c16, x4, fmuladd(c4, x2, x0))
+            t3 = fmuladd(c1_4, x1, x3)
+            s5 = fmuladd(c4, x2, fmuladd(c16, x0, x4))
+            t5 = fmuladd(c4, x1, x3)
+            u1 = s1 + t1
+            u2 = s1 - t1
+            u3 = fmuladd(c8, t3, s3)
+            u4 = fmuladd(d8, t3, s3)
+            u5 = fmuladd(c2, t5, s5)
+            u6 = fmuladd(d2, t5, s5)
+            store(y, 0 * y_step + y_at, -x0)
+            store(y, 1 * y_step + y_at, fmuladd(hc2_9, u1, lc2_9 * u1))
+            store(y, 2 * y_step + y_at, fmuladd(hc2_9, u2, lc2_9 * u2))
+            store(y, 3 * y_step + y_at, fmuladd(hc1_90, u3, lc1_90 * u3))
+            store(y, 4 * y_step + y_at, fmuladd(hc1_90, u4, lc1_90 * u4))
+            store(y, 5 * y_step + y_at, fmuladd(hc2_45, u5, lc2_45 * u5))
+            store(y, 6 * y_step + y_at, fmuladd(hc2_45, u6, lc2_45 * u6))
             store(y, 7 * y_step + y_at, x4)
 
 
 def gt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d2_9 = broadcast(np.float32(-2 / 9))
-    c1_360 = broadcast(np.float32(1 / 360))
-    c1_180 = broadcast(np.float32(1 / 180))
-    c1_90 = broadcast(np.float32(1 / 90))
-    c1_45 = broadcast(np.float32(1 / 45))
-    c2_45 = broadcast(np.float32(2 / 45))
-    c4_45 = broadcast(np.float32(4 / 45))
-    c8_45 = broadcast(np.float32(8 / 45))
-    c16_45 = broadcast(np.float32(16 / 45))
+    c2 = broadcast(np.float32(2))
+    c4 = broadcast(np.float32(4))
+    c8 = broadcast(np.float32(8))
+    c16 = broadcast(np.float32(16))
+    hc1_90 = broadcast(np.float32(1 / 90))
+    lc1_90 = broadcast(np.float32(1 / 90 - np.float64(np.float32(1 / 90))))
+    hc2_45 = broadcast(np.float32(2 / 45))
+    lc2_45 = broadcast(np.float32(2 / 45 - np.float64(np.float32(2 / 45))))
+    hc2_9 = broadcast(np.float32(2 / 9))
+    lc2_9 = broadcast(np.float32(2 / 9 - np.float64(np.float32(2 / 9))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -862,50 +923,58 @@ def gt_4_5(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x5 = load(x, 5 * x_step + x_at)
             x6 = load(x, 6 * x_step + x_at)
             x7 = load(x, 7 * x_step + x_at)
-            s1 = x1 + x2
-            t1 = x1 - x2
-            s3 = x3 + x4
-            t3 = x3 - x4
-            s5 = x5 + x6
-            t5 = x5 - x6
-            store(y, 0 * y_step + y_at, fmuladd(c16_45, s5, fmuladd(c1_360, s3, fmuladd(d2_9, s1, broadcast(np.float32(0)) - x0))))
-            store(y, 1 * y_step + y_at, fmuladd(c8_45, t5, fmuladd(c1_180, t3, d2_9 * t1)))
-            store(y, 2 * y_step + y_at, fmuladd(c4_45, s5, fmuladd(c1_90, s3, d2_9 * s1)))
-            store(y, 3 * y_step + y_at, fmuladd(c2_45, t5, fmuladd(c1_45, t3, d2_9 * t1)))
-            store(y, 4 * y_step + y_at, fmuladd(c1_45, s5, fmuladd(c2_45, s3, fmuladd(d2_9, s1, x7))))
+            u1 = fmuladd(hc2_9, x1, lc2_9 * x1)
+            u2 = fmuladd(hc2_9, x2, lc2_9 * x2)
+            u3 = fmuladd(hc1_90, x3, lc1_90 * x3)
+            u4 = fmuladd(hc1_90, x4, lc1_90 * x4)
+            u5 = fmuladd(hc2_45, x5, lc2_45 * x5)
+            u6 = fmuladd(hc2_45, x6, lc2_45 * x6)
+            s1 = u1 + u2
+            t1 = u1 - u2
+            s3 = u3 + u4
+            t3 = u3 - u4
+            s5 = u5 + u6
+            t5 = u5 - u6
+            store(y, 0 * y_step + y_at, fmuladd(c16, s5, s3 - x0 - s1))
+            store(y, 1 * y_step + y_at, fmuladd(c8, t5, fmuladd(c2, t3, -t1)))
+            store(y, 2 * y_step + y_at, fmuladd(c4, s5, fmuladd(c4, s3, -s1)))
+            store(y, 3 * y_step + y_at, fmuladd(c2, t5, fmuladd(c8, t3, -t1)))
+            store(y, 4 * y_step + y_at, fmuladd(c16, s3, s5 + x7 - s1))
 
 
 def bt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d4725_128 = broadcast(np.float32(-4725 / 128))
-    d3381_160 = broadcast(np.float32(-3381 / 160))
-    d125_8 = broadcast(np.float32(-125 / 8))
-    d945_64 = broadcast(np.float32(-945 / 64))
-    d3525_256 = broadcast(np.float32(-3525 / 256))
-    d705_64 = broadcast(np.float32(-705 / 64))
-    d3189_320 = broadcast(np.float32(-3189 / 320))
-    d689_80 = broadcast(np.float32(-689 / 80))
-    d3381_400 = broadcast(np.float32(-3381 / 400))
-    d3189_400 = broadcast(np.float32(-3189 / 400))
-    d25_4 = broadcast(np.float32(-25 / 4))
-    d5_2 = broadcast(np.float32(-5 / 2))
-    d125_64 = broadcast(np.float32(-125 / 64))
-    d25_16 = broadcast(np.float32(-25 / 16))
-    d5_4 = broadcast(np.float32(-5 / 4))
-    c5_4 = broadcast(np.float32(5 / 4))
-    c25_16 = broadcast(np.float32(25 / 16))
-    c125_64 = broadcast(np.float32(125 / 64))
-    c5_2 = broadcast(np.float32(5 / 2))
-    c25_4 = broadcast(np.float32(25 / 4))
-    c3189_400 = broadcast(np.float32(3189 / 400))
-    c3381_400 = broadcast(np.float32(3381 / 400))
-    c3189_320 = broadcast(np.float32(3189 / 320))
-    c705_64 = broadcast(np.float32(705 / 64))
-    c3525_256 = broadcast(np.float32(3525 / 256))
-    c945_64 = broadcast(np.float32(945 / 64))
-    c125_8 = broadcast(np.float32(125 / 8))
-    c644721_40000 = broadcast(np.float32(644721 / 40000))
-    c3381_160 = broadcast(np.float32(3381 / 160))
-    c4725_128 = broadcast(np.float32(4725 / 128))
+    d88125_8192 = broadcast(np.float32(-88125 / 8192))
+    d86125_8192 = broadcast(np.float32(-86125 / 8192))
+    d17625_2048 = broadcast(np.float32(-17625 / 2048))
+    d16905_2048 = broadcast(np.float32(-16905 / 2048))
+    d15945_2048 = broadcast(np.float32(-15945 / 2048))
+    d118125_16384 = broadcast(np.float32(-118125 / 16384))
+    d3189_512 = broadcast(np.float32(-3189 / 512))
+    d3125_512 = broadcast(np.float32(-3125 / 512))
+    d3381_1024 = broadcast(np.float32(-3381 / 1024))
+    d23625_8192 = broadcast(np.float32(-23625 / 8192))
+    d625_256 = broadcast(np.float32(-625 / 256))
+    d3125_2048 = broadcast(np.float32(-3125 / 2048))
+    d625_512 = broadcast(np.float32(-625 / 512))
+    d125_128 = broadcast(np.float32(-125 / 128))
+    d25_32 = broadcast(np.float32(-25 / 32))
+    d125_256 = broadcast(np.float32(-125 / 256))
+    d25_128 = broadcast(np.float32(-25 / 128))
+    c25_64 = broadcast(np.float32(25 / 64))
+    c25_32 = broadcast(np.float32(25 / 32))
+    c125_128 = broadcast(np.float32(125 / 128))
+    c625_512 = broadcast(np.float32(625 / 512))
+    c3125_2048 = broadcast(np.float32(3125 / 2048))
+    c3381_2048 = broadcast(np.float32(3381 / 2048))
+    c3125_1024 = broadcast(np.float32(3125 / 1024))
+    c16905_4096 = broadcast(np.float32(16905 / 4096))
+    c23625_4096 = broadcast(np.float32(23625 / 4096))
+    c3189_512 = broadcast(np.float32(3189 / 512))
+    c15945_2048 = broadcast(np.float32(15945 / 2048))
+    c17625_2048 = broadcast(np.float32(17625 / 2048))
+    c88125_8192 = broadcast(np.float32(88125 / 8192))
+    c118125_8192 = broadcast(np.float32(118125 / 8192))
+    c644721_32768 = broadcast(np.float32(644721 / 32768))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -919,15 +988,15 @@ def bt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x7 = load(x, 7 * x_step + x_at)
             x8 = load(x, 8 * x_step + x_at)
             x9 = load(x, 9 * x_step + x_at)
-            s1 = fmuladd(c5_2, x8, fmuladd(d3381_160, x6, fmuladd(c4725_128, x4, d125_8 * x2)))
-            t1 = fmuladd(d3381_400, x5, fmuladd(c945_64, x3, fmuladd(d25_4, x1, x7)))
-            s3 = fmuladd(c5_4, x8, fmuladd(d3189_320, x6, fmuladd(c3525_256, x4, d125_64 * x2)))
-            t3 = fmuladd(d3189_400, x5, fmuladd(c705_64, x3, fmuladd(d25_16, x1, x7)))
-            s5 = fmuladd(c25_16, x8, fmuladd(d705_64, x6, fmuladd(c3189_400, x4, broadcast(np.float32(0)) - x2)))
-            t5 = fmuladd(c125_64, x7, fmuladd(d3525_256, x5, fmuladd(c3189_320, x3, d5_4 * x1)))
-            s7 = fmuladd(c25_4, x8, fmuladd(d945_64, x6, fmuladd(c3381_400, x4, broadcast(np.float32(0)) - x2)))
-            t7 = fmuladd(c125_8, x7, fmuladd(d4725_128, x5, fmuladd(c3381_160, x3, d5_2 * x1)))
-            store(y, 0 * y_step + y_at, fmuladd(d689_80, x6, fmuladd(c644721_40000, x4, fmuladd(d689_80, x2, x0 + x8))))
+            s1 = fmuladd(c125_128, x8, fmuladd(d16905_2048, x6, fmuladd(c118125_8192, x4, d3125_512 * x2)))
+            t1 = fmuladd(c25_64, x7, fmuladd(d3381_1024, x5, fmuladd(c23625_4096, x3, d625_256 * x1)))
+            s3 = fmuladd(c125_128, x8, fmuladd(d15945_2048, x6, fmuladd(c88125_8192, x4, d3125_2048 * x2)))
+            t3 = fmuladd(c25_32, x7, fmuladd(d3189_512, x5, fmuladd(c17625_2048, x3, d625_512 * x1)))
+            s5 = fmuladd(c625_512, x8, fmuladd(d17625_2048, x6, fmuladd(c3189_512, x4, d25_32 * x2)))
+            t5 = fmuladd(c3125_2048, x7, fmuladd(d88125_8192, x5, fmuladd(c15945_2048, x3, d125_128 * x1)))
+            s7 = fmuladd(c625_512, x8, fmuladd(d23625_8192, x6, fmuladd(c3381_2048, x4, d25_128 * x2)))
+            t7 = fmuladd(c3125_1024, x7, fmuladd(d118125_16384, x5, fmuladd(c16905_4096, x3, d125_256 * x1)))
+            store(y, 0 * y_step + y_at, fmuladd(c625_512, x8, fmuladd(d86125_8192, x6, fmuladd(c644721_32768, x4, fmuladd(d86125_8192, x2, c625_512 * x0)))))
             store(y, 1 * y_step + y_at, s1 + t1)
             store(y, 2 * y_step + y_at, s1 - t1)
             store(y, 3 * y_step + y_at, s3 + t3)
@@ -936,16 +1005,10 @@ def bt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             store(y, 6 * y_step + y_at, s5 - t5)
             store(y, 7 * y_step + y_at, s7 + t7)
             store(y, 8 * y_step + y_at, s7 - t7)
-            store(y, 9 * y_step + y_at, fmuladd(d689_80, x7, fmuladd(c644721_40000, x5, fmuladd(d689_80, x3, x1 + x9))))
+            store(y, 9 * y_step + y_at, fmuladd(c625_512, x9, fmuladd(d86125_8192, x7, fmuladd(c644721_32768, x5, fmuladd(d86125_8192, x3, c625_512 * x1)))))
 
 
 def at_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c8_125 = broadcast(np.float32(8 / 125))
-    c4_25 = broadcast(np.float32(4 / 25))
-    c2_5 = broadcast(np.float32(2 / 5))
-    c64_125 = broadcast(np.float32(64 / 125))
-    c16_25 = broadcast(np.float32(16 / 25))
-    c4_5 = broadcast(np.float32(4 / 5))
     c5_4 = broadcast(np.float32(5 / 4))
     c25_16 = broadcast(np.float32(25 / 16))
     c125_64 = broadcast(np.float32(125 / 64))
@@ -973,25 +1036,19 @@ def at_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             t5 = x5 - x6
             s7 = x7 + x8
             t7 = x7 - x8
-            store(y, 0 * y_step + y_at, x0 + s1 + s3 + s5 + s7)
-            store(y, 1 * y_step + y_at, fmuladd(c5_2, t7, fmuladd(c5_4, t5, fmuladd(c4_5, t3, c2_5 * t1))))
-            store(y, 2 * y_step + y_at, fmuladd(c25_4, s7, fmuladd(c25_16, s5, fmuladd(c16_25, s3, c4_25 * s1))))
-            store(y, 3 * y_step + y_at, fmuladd(c125_8, t7, fmuladd(c125_64, t5, fmuladd(c64_125, t3, fmuladd(c8_125, t1, x9)))))
+            store(y, 0 * y_step + y_at, fmuladd(c125_64, s3, fmuladd(c125_8, s1, x0 + s5 + s7)))
+            store(y, 1 * y_step + y_at, fmuladd(c5_2, t7, fmuladd(c5_4, t5, fmuladd(c25_16, t3, c25_4 * t1))))
+            store(y, 2 * y_step + y_at, fmuladd(c25_4, s7, fmuladd(c25_16, s5, fmuladd(c5_4, s3, c5_2 * s1))))
+            store(y, 3 * y_step + y_at, fmuladd(c125_8, t7, fmuladd(c125_64, t5, t1 + t3 + x9)))
 
 
 def a_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    c8_125 = broadcast(np.float32(8 / 125))
-    c4_25 = broadcast(np.float32(4 / 25))
-    c2_5 = broadcast(np.float32(2 / 5))
-    c64_125 = broadcast(np.float32(64 / 125))
-    c16_25 = broadcast(np.float32(16 / 25))
-    c4_5 = broadcast(np.float32(4 / 5))
+    d5_2 = broadcast(np.float32(-5 / 2))
+    d5_4 = broadcast(np.float32(-5 / 4))
     c5_4 = broadcast(np.float32(5 / 4))
     c25_16 = broadcast(np.float32(25 / 16))
-    c125_64 = broadcast(np.float32(125 / 64))
     c5_2 = broadcast(np.float32(5 / 2))
     c25_4 = broadcast(np.float32(25 / 4))
-    c125_8 = broadcast(np.float32(125 / 8))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -999,55 +1056,57 @@ def a_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x1 = load(x, 1 * x_step + x_at)
             x2 = load(x, 2 * x_step + x_at)
             x3 = load(x, 3 * x_step + x_at)
-            s1 = fmuladd(c4_25, x2, x0)
-            t1 = fmuladd(c8_125, x3, c2_5 * x1)
-            s3 = fmuladd(c16_25, x2, x0)
-            t3 = fmuladd(c64_125, x3, c4_5 * x1)
+            s1 = fmuladd(c25_4, x0, x2)
+            t1 = fmuladd(c25_4, x1, x3)
+            s3 = fmuladd(c25_16, x0, x2)
+            t3 = fmuladd(c25_16, x1, x3)
             s5 = fmuladd(c25_16, x2, x0)
-            t5 = fmuladd(c125_64, x3, c5_4 * x1)
+            t5 = fmuladd(c25_16, x3, x1)
             s7 = fmuladd(c25_4, x2, x0)
-            t7 = fmuladd(c125_8, x3, c5_2 * x1)
+            t7 = fmuladd(c25_4, x3, x1)
             store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, s5 + t5)
-            store(y, 6 * y_step + y_at, s5 - t5)
-            store(y, 7 * y_step + y_at, s7 + t7)
-            store(y, 8 * y_step + y_at, s7 - t7)
+            store(y, 1 * y_step + y_at, fmuladd(c5_2, s1, t1))
+            store(y, 2 * y_step + y_at, fmuladd(c5_2, s1, -t1))
+            store(y, 3 * y_step + y_at, fmuladd(c5_4, s3, t3))
+            store(y, 4 * y_step + y_at, fmuladd(c5_4, s3, -t3))
+            store(y, 5 * y_step + y_at, fmuladd(c5_4, t5, s5))
+            store(y, 6 * y_step + y_at, fmuladd(d5_4, t5, s5))
+            store(y, 7 * y_step + y_at, fmuladd(c5_2, t7, s7))
+            store(y, 8 * y_step + y_at, fmuladd(d5_2, t7, s7))
             store(y, 9 * y_step + y_at, x3)
 
 
 def g_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d312500_1024947 = broadcast(np.float32(-312500 / 1024947))
-    d80000_621027 = broadcast(np.float32(-80000 / 621027))
-    d125000_1024947 = broadcast(np.float32(-125000 / 1024947))
-    d64000_621027 = broadcast(np.float32(-64000 / 621027))
-    d51200_621027 = broadcast(np.float32(-51200 / 621027))
-    d40960_621027 = broadcast(np.float32(-40960 / 621027))
-    d32768_621027 = broadcast(np.float32(-32768 / 621027))
-    d50000_1024947 = broadcast(np.float32(-50000 / 1024947))
-    d131072_3105135 = broadcast(np.float32(-131072 / 3105135))
-    d524288_15525675 = broadcast(np.float32(-524288 / 15525675))
-    d20000_1024947 = broadcast(np.float32(-20000 / 1024947))
-    d8000_1024947 = broadcast(np.float32(-8000 / 1024947))
-    d3200_1024947 = broadcast(np.float32(-3200 / 1024947))
-    d1280_1024947 = broadcast(np.float32(-1280 / 1024947))
-    c2048_25623675 = broadcast(np.float32(2048 / 25623675))
-    c1024_5124735 = broadcast(np.float32(1024 / 5124735))
-    c512_1024947 = broadcast(np.float32(512 / 1024947))
-    c1280_1024947 = broadcast(np.float32(1280 / 1024947))
-    c3200_1024947 = broadcast(np.float32(3200 / 1024947))
-    c8000_1024947 = broadcast(np.float32(8000 / 1024947))
-    c20000_1024947 = broadcast(np.float32(20000 / 1024947))
-    c40960_621027 = broadcast(np.float32(40960 / 621027))
-    c51200_621027 = broadcast(np.float32(51200 / 621027))
-    c64000_621027 = broadcast(np.float32(64000 / 621027))
-    c80000_621027 = broadcast(np.float32(80000 / 621027))
-    c100000_621027 = broadcast(np.float32(100000 / 621027))
-    c125000_621027 = broadcast(np.float32(125000 / 621027))
-    c156250_621027 = broadcast(np.float32(156250 / 621027))
+    d15625 = broadcast(np.float32(-15625))
+    d10000 = broadcast(np.float32(-10000))
+    d6400 = broadcast(np.float32(-6400))
+    d5120 = broadcast(np.float32(-5120))
+    d4096 = broadcast(np.float32(-4096))
+    d2500 = broadcast(np.float32(-2500))
+    d400 = broadcast(np.float32(-400))
+    d160 = broadcast(np.float32(-160))
+    d64 = broadcast(np.float32(-64))
+    c25_16 = broadcast(np.float32(25 / 16))
+    c625_256 = broadcast(np.float32(625 / 256))
+    c25_4 = broadcast(np.float32(25 / 4))
+    c625_16 = broadcast(np.float32(625 / 16))
+    c64 = broadcast(np.float32(64))
+    c160 = broadcast(np.float32(160))
+    c400 = broadcast(np.float32(400))
+    c2500 = broadcast(np.float32(2500))
+    c4096 = broadcast(np.float32(4096))
+    c5120 = broadcast(np.float32(5120))
+    c6400 = broadcast(np.float32(6400))
+    c10000 = broadcast(np.float32(10000))
+    c15625 = broadcast(np.float32(15625))
+    hc2048_640591875 = broadcast(np.float32(2048 / 640591875))
+    lc2048_640591875 = broadcast(np.float32(2048 / 640591875 - np.float64(np.float32(2048 / 640591875))))
+    hc4096_640591875 = broadcast(np.float32(4096 / 640591875))
+    lc4096_640591875 = broadcast(np.float32(4096 / 640591875 - np.float64(np.float32(4096 / 640591875))))
+    hc4096_388141875 = broadcast(np.float32(4096 / 388141875))
+    lc4096_388141875 = broadcast(np.float32(4096 / 388141875 - np.float64(np.float32(4096 / 388141875))))
+    hc512_625 = broadcast(np.float32(512 / 625))
+    lc512_625 = broadcast(np.float32(512 / 625 - np.float64(np.float32(512 / 625))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -1058,55 +1117,69 @@ def g_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x4 = load(x, 4 * x_step + x_at)
             x5 = load(x, 5 * x_step + x_at)
             x6 = load(x, 6 * x_step + x_at)
-            s1 = fmuladd(d1280_1024947, x6, fmuladd(d8000_1024947, x4, fmuladd(d50000_1024947, x2, d312500_1024947 * x0)))
-            t1 = fmuladd(d3200_1024947, x5, fmuladd(d20000_1024947, x3, d125000_1024947 * x1))
-            s3 = fmuladd(c40960_621027, x6, fmuladd(c64000_621027, x4, fmuladd(c100000_621027, x2, c156250_621027 * x0)))
-            t3 = fmuladd(c51200_621027, x5, fmuladd(c80000_621027, x3, c125000_621027 * x1))
-            s5 = fmuladd(d80000_621027, x6, fmuladd(d51200_621027, x4, fmuladd(d32768_621027, x2, d524288_15525675 * x0)))
-            t5 = fmuladd(d64000_621027, x5, fmuladd(d40960_621027, x3, d131072_3105135 * x1))
-            s7 = fmuladd(c20000_1024947, x6, fmuladd(c3200_1024947, x4, fmuladd(c512_1024947, x2, c2048_25623675 * x0)))
-            t7 = fmuladd(c8000_1024947, x5, fmuladd(c1280_1024947, x3, c1024_5124735 * x1))
-            store(y, 0 * y_step + y_at, x0)
-            store(y, 1 * y_step + y_at, s1 + t1)
-            store(y, 2 * y_step + y_at, s1 - t1)
-            store(y, 3 * y_step + y_at, s3 + t3)
-            store(y, 4 * y_step + y_at, s3 - t3)
-            store(y, 5 * y_step + y_at, s5 + t5)
-            store(y, 6 * y_step + y_at, s5 - t5)
-            store(y, 7 * y_step + y_at, s7 + t7)
-            store(y, 8 * y_step + y_at, s7 - t7)
-            store(y, 9 * y_step + y_at, x6)
+            s1 = fmuladd(d64, x6, fmuladd(d400, x4, fmuladd(d2500, x2, d15625 * x0)))
+            t1 = fmuladd(c25_4, x3, fmuladd(c625_16, x1, x5))
+            s3 = fmuladd(c4096, x6, fmuladd(c6400, x4, fmuladd(c10000, x2, c15625 * x0)))
+            t3 = fmuladd(c25_16, x3, fmuladd(c625_256, x1, x5))
+            s5 = fmuladd(d15625, x6, fmuladd(d10000, x4, fmuladd(d6400, x2, d4096 * x0)))
+            t5 = fmuladd(c625_256, x5, fmuladd(c25_16, x3, x1))
+            s7 = fmuladd(c15625, x6, fmuladd(c2500, x4, fmuladd(c400, x2, c64 * x0)))
+            t7 = fmuladd(c625_16, x5, fmuladd(c25_4, x3, x1))
+            u1 = fmuladd(d160, t1, s1)
+            u2 = fmuladd(c160, t1, s1)
+            u3 = fmuladd(c5120, t3, s3)
+            u4 = fmuladd(d5120, t3, s3)
+            u5 = fmuladd(d5120, t5, s5)
+            u6 = fmuladd(c5120, t5, s5)
+            u7 = fmuladd(c160, t7, s7)
+            u8 = fmuladd(d160, t7, s7)
+            store(y, 0 * y_step + y_at, fmuladd(hc512_625, x0, lc512_625 * x0))
+            store(y, 1 * y_step + y_at, fmuladd(hc2048_640591875, u1, lc2048_640591875 * u1))
+            store(y, 2 * y_step + y_at, fmuladd(hc2048_640591875, u2, lc2048_640591875 * u2))
+            store(y, 3 * y_step + y_at, fmuladd(hc4096_388141875, u3, lc4096_388141875 * u3))
+            store(y, 4 * y_step + y_at, fmuladd(hc4096_388141875, u4, lc4096_388141875 * u4))
+            store(y, 5 * y_step + y_at, fmuladd(hc4096_388141875, u5, lc4096_388141875 * u5))
+            store(y, 6 * y_step + y_at, fmuladd(hc4096_388141875, u6, lc4096_388141875 * u6))
+            store(y, 7 * y_step + y_at, fmuladd(hc4096_640591875, u7, lc4096_640591875 * u7))
+            store(y, 8 * y_step + y_at, fmuladd(hc4096_640591875, u8, lc4096_640591875 * u8))
+            store(y, 9 * y_step + y_at, fmuladd(hc512_625, x6, lc512_625 * x6))
 
 
 def gt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
-    d312500_1024947 = broadcast(np.float32(-312500 / 1024947))
-    d80000_621027 = broadcast(np.float32(-80000 / 621027))
-    d125000_1024947 = broadcast(np.float32(-125000 / 1024947))
-    d64000_621027 = broadcast(np.float32(-64000 / 621027))
-    d51200_621027 = broadcast(np.float32(-51200 / 621027))
-    d40960_621027 = broadcast(np.float32(-40960 / 621027))
-    d32768_621027 = broadcast(np.float32(-32768 / 621027))
-    d50000_1024947 = broadcast(np.float32(-50000 / 1024947))
-    d131072_3105135 = broadcast(np.float32(-131072 / 3105135))
-    d524288_15525675 = broadcast(np.float32(-524288 / 15525675))
-    d20000_1024947 = broadcast(np.float32(-20000 / 1024947))
-    d8000_1024947 = broadcast(np.float32(-8000 / 1024947))
-    d3200_1024947 = broadcast(np.float32(-3200 / 1024947))
-    d1280_1024947 = broadcast(np.float32(-1280 / 1024947))
-    c2048_25623675 = broadcast(np.float32(2048 / 25623675))
-    c1024_5124735 = broadcast(np.float32(1024 / 5124735))
-    c512_1024947 = broadcast(np.float32(512 / 1024947))
-    c1280_1024947 = broadcast(np.float32(1280 / 1024947))
-    c3200_1024947 = broadcast(np.float32(3200 / 1024947))
-    c8000_1024947 = broadcast(np.float32(8000 / 1024947))
-    c20000_1024947 = broadcast(np.float32(20000 / 1024947))
-    c40960_621027 = broadcast(np.float32(40960 / 621027))
-    c51200_621027 = broadcast(np.float32(51200 / 621027))
-    c64000_621027 = broadcast(np.float32(64000 / 621027))
-    c80000_621027 = broadcast(np.float32(80000 / 621027))
-    c100000_621027 = broadcast(np.float32(100000 / 621027))
-    c125000_621027 = broadcast(np.float32(125000 / 621027))
-    c156250_621027 = broadcast(np.float32(156250 / 621027))
+    d15625 = broadcast(np.float32(-15625))
+    d12500 = broadcast(np.float32(-12500))
+    d10000 = broadcast(np.float32(-10000))
+    d8000 = broadcast(np.float32(-8000))
+    d6400 = broadcast(np.float32(-6400))
+    d6250 = broadcast(np.float32(-6250))
+    d5120 = broadcast(np.float32(-5120))
+    d4096 = broadcast(np.float32(-4096))
+    d2500 = broadcast(np.float32(-2500))
+    d1000 = broadcast(np.float32(-1000))
+    d400 = broadcast(np.float32(-400))
+    d160 = broadcast(np.float32(-160))
+    d64 = broadcast(np.float32(-64))
+    c64 = broadcast(np.float32(64))
+    c160 = broadcast(np.float32(160))
+    c400 = broadcast(np.float32(400))
+    c1000 = broadcast(np.float32(1000))
+    c2500 = broadcast(np.float32(2500))
+    c4096 = broadcast(np.float32(4096))
+    c5120 = broadcast(np.float32(5120))
+    c6250 = broadcast(np.float32(6250))
+    c6400 = broadcast(np.float32(6400))
+    c8000 = broadcast(np.float32(8000))
+    c10000 = broadcast(np.float32(10000))
+    c12500 = broadcast(np.float32(12500))
+    c15625 = broadcast(np.float32(15625))
+    hc2048_640591875 = broadcast(np.float32(2048 / 640591875))
+    lc2048_640591875 = broadcast(np.float32(2048 / 640591875 - np.float64(np.float32(2048 / 640591875))))
+    hc4096_640591875 = broadcast(np.float32(4096 / 640591875))
+    lc4096_640591875 = broadcast(np.float32(4096 / 640591875 - np.float64(np.float32(4096 / 640591875))))
+    hc4096_388141875 = broadcast(np.float32(4096 / 388141875))
+    lc4096_388141875 = broadcast(np.float32(4096 / 388141875 - np.float64(np.float32(4096 / 388141875))))
+    hc512_625 = broadcast(np.float32(512 / 625))
+    lc512_625 = broadcast(np.float32(512 / 625 - np.float64(np.float32(512 / 625))))
     for line in range(lines):
         for j in range(0, vectors * W, W):
             x_at, y_at = line * x_line + j, line * y_line + j
@@ -1120,18 +1193,28 @@ def gt_4_7(x, x_line, x_step, y, y_line, y_step, lines, vectors):
             x7 = load(x, 7 * x_step + x_at)
             x8 = load(x, 8 * x_step + x_at)
             x9 = load(x, 9 * x_step + x_at)
-            s1 = x1 + x2
-            t1 = x1 - x2
-            s3 = x3 + x4
-            t3 = x3 - x4
-            s5 = x5 + x6
-            t5 = x5 - x6
-            s7 = x7 + x8
-            t7 = x7 - x8
-            store(y, 0 * y_step + y_at, fmuladd(c2048_25623675, s7, fmuladd(d524288_15525675, s5, fmuladd(c156250_621027, s3, fmuladd(d312500_1024947, s1, x0)))))
-            store(y, 1 * y_step + y_at, fmuladd(c1024_5124735, t7, fmuladd(d131072_3105135, t5, fmuladd(c125000_621027, t3, d125000_1024947 * t1))))
-            store(y, 2 * y_step + y_at, fmuladd(c512_1024947, s7, fmuladd(d32768_621027, s5, fmuladd(c100000_621027, s3, d50000_1024947 * s1))))
-            store(y, 3 * y_step + y_at, fmuladd(c1280_1024947, t7, fmuladd(d40960_621027, t5, fmuladd(c80000_621027, t3, d20000_1024947 * t1))))
-            store(y, 4 * y_step + y_at, fmuladd(c3200_1024947, s7, fmuladd(d51200_621027, s5, fmuladd(c64000_621027, s3, d8000_1024947 * s1))))
-            store(y, 5 * y_step + y_at, fmuladd(c8000_1024947, t7, fmuladd(d64000_621027, t5, fmuladd(c51200_621027, t3, d3200_1024947 * t1))))
-            store(y, 6 * y_step + y_at, fmuladd(c20000_1024947, s7, fmuladd(d80000_621027, s5, fmuladd(c40960_621027, s3, fmuladd(d1280_1024947, s1, x9)))))
+            u0 = fmuladd(hc512_625, x0, lc512_625 * x0)
+            u1 = fmuladd(hc2048_640591875, x1, lc2048_640591875 * x1)
+            u2 = fmuladd(hc2048_640591875, x2, lc2048_640591875 * x2)
+            u3 = fmuladd(hc4096_388141875, x3, lc4096_388141875 * x3)
+            u4 = fmuladd(hc4096_388141875, x4, lc4096_388141875 * x4)
+            u5 = fmuladd(hc4096_388141875, x5, lc4096_388141875 * x5)
+            u6 = fmuladd(hc4096_388141875, x6, lc4096_388141875 * x6)
+            u7 = fmuladd(hc4096_640591875, x7, lc4096_640591875 * x7)
+            u8 = fmuladd(hc4096_640591875, x8, lc4096_640591875 * x8)
+            u9 = fmuladd(hc512_625, x9, lc512_625 * x9)
+            s1 = u1 + u2
+            t1 = u1 - u2
+            s3 = u3 + u4
+            t3 = u3 - u4
+            s5 = u5 + u6
+            t5 = u5 - u6
+            s7 = u7 + u8
+            t7 = u7 - u8
+            store(y, 0 * y_step + y_at, fmuladd(c64, s7, fmuladd(d4096, s5, fmuladd(c15625, s3, fmuladd(d15625, s1, u0)))))
+            store(y, 1 * y_step + y_at, fmuladd(c160, t7, fmuladd(d5120, t5, fmuladd(c12500, t3, d6250 * t1))))
+            store(y, 2 * y_step + y_at, fmuladd(c400, s7, fmuladd(d6400, s5, fmuladd(c10000, s3, d2500 * s1))))
+            store(y, 3 * y_step + y_at, fmuladd(c1000, t7, fmuladd(d8000, t5, fmuladd(c8000, t3, d1000 * t1))))
+            store(y, 4 * y_step + y_at, fmuladd(c2500, s7, fmuladd(d10000, s5, fmuladd(c6400, s3, d400 * s1))))
+            store(y, 5 * y_step + y_at, fmuladd(c6250, t7, fmuladd(d12500, t5, fmuladd(c5120, t3, d160 * t1))))
+            store(y, 6 * y_step + y_at, fmuladd(c15625, s7, fmuladd(d15625, s5, fmuladd(c4096, s3, fmuladd(d64, s1, u9)))))

@@ -8,7 +8,7 @@ import pytest
 
 import tinygen_ops
 from tinygen_ops import conv_forward, conv_input_gradient, conv_weight_gradient, numba_problem, use
-from tinygen_ops.generate import FILES
+from tinygen_ops.generate import FILES, is_exact
 from tinygen_ops.winograd import POINTS, matrices
 
 if numba_problem():
@@ -291,6 +291,37 @@ def test_winograd_is_exact_in_fractions(m, r):
     w = [Fraction(5 - 2 * k, k + 1) for k in range(r)]
     times = [_dot(a, w) * _dot(b, x) for a, b in zip(g, bt, strict=True)]
     assert [_dot(row, times) for row in at] == [_dot(w, x[j : j + r]) for j in range(m)]
+
+
+@pytest.mark.parametrize(("m", "r"), POINTS)
+def test_winograd_does_not_err_in_one_direction(m, r, normal):
+    """What is rounded cancels out: the result is not too large or too small as a whole."""
+    at, _, bt = matrices(m, r)
+    assert all(is_exact(c) for row in at + bt for c in row)
+    kernel, planes = ((1, 7), (1, m)) if r == 7 else ((r, r), (m, m))
+    x, w = np.maximum(normal(2, 32, 40, 43), 0), normal(32, 32, *kernel)
+    y = winograd_numba.convolve(x, w, (0, 0), (41 - kernel[0], 44 - kernel[1]), planes).astype(np.float64)
+    right = conv_forward.reference(x.astype(np.float64), w.astype(np.float64), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    # 1e-9 to 8e-9; with entries rounded as they came it was 5e-8 for F(4, 3)
+    assert abs((y * right).sum() / (right * right).sum() - 1) < 2e-8
+
+
+@pytest.mark.parametrize("size", [(9, 11), (30, 34), (70, 64)])
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 7), (5, 2)])
+@pytest.mark.parametrize("room", [30_000, winograd_numba.ROOM])
+def test_weights_that_are_kept_and_that_are_not(normal, size, kernel, room, monkeypatch):
+    """Transformed once, or in each call: bit for bit the same, in all ways to work through the patches."""
+    monkeypatch.setattr(winograd_numba, "ROOM", room)
+    for kept in (winograd_numba.plan_of, winograd_numba.tables_of, winograd_numba.plain_tables):
+        kept.cache_clear()
+    x, w, planes = normal(1, 48, *size), normal(160, 48, *kernel), tuple(min(4, k + 2) if k > 1 else 1 for k in kernel)
+    gy, frozen = normal(1, 160, *size), w.copy()
+    frozen.setflags(write=False)
+    around = (kernel[0] // 2, kernel[1] // 2)
+    for operand, back in ((x, False), (gy, True)):
+        found = [winograd_numba.convolve(operand, each, around, size, planes, back) for each in (w, frozen, w, frozen)]
+        for y in found[1:]:
+            np.testing.assert_array_equal(y, found[0])
 
 
 def _dot(a, b):
