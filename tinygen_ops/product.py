@@ -12,7 +12,7 @@ reaches 245, 4 x 4 224.
 """
 
 from tinygen_ops.compile import subroutine
-from tinygen_ops.simd import W, load, load_float, store, store_float, tile_functions
+from tinygen_ops.simd import W, load, load_float, prefetch, store, store_float, tile_functions
 
 __all__ = ["PANEL", "ROWS", "pack", "panel_columns", "product"]
 
@@ -20,6 +20,8 @@ __all__ = ["PANEL", "ROWS", "pack", "panel_columns", "product"]
 # spills.
 ROWS = 8 if W == 16 else 6 if W == 8 else 4
 PANEL = 2 * W
+
+AHEAD = 3 * ROWS  # rows of the left operand that are asked for before their turn
 
 _zeros, _add_outer, _store, _add_to = tile_functions(ROWS, 2)
 _zeros_one, _add_outer_one, _store_one, _add_to_one = tile_functions(1, 2)
@@ -36,13 +38,22 @@ def product(a, a_row, a_k, rows, depth, panels, columns, out, out_row, add):
 
     Whole panels are written: `columns` is rounded up. Each element is one sum in the order of k, whatever
     tile it falls into, so cutting the rows differently changes no bit.
+
+    While a tile is multiplied, memory is asked for the rows that come later, and for the place of the result. Without,
+    (53300, 128) x (128, 128) took 19.6 ms on a core instead of 15.8, and (512, 7680) x (7680, 128), the left operand
+    transposed, 12.7 instead of 10.7. Where rows do not follow one another the wrong lines are asked for: no harm.
     """
+    ahead = a_k if a_row == 1 else ROWS  # what a tile reads in `depth` steps, one after another
     for j in range(0, columns, PANEL):
         panel = panels + 4 * j * depth
         i = 0
         while i + ROWS <= rows:
             tile, left, to = _zeros(), a + 4 * i * a_row, out + 4 * (i * out_row + j)
+            for row in range(ROWS):
+                prefetch(to, row * out_row)
+                prefetch(to, row * out_row + W)
             for k in range(depth):
+                prefetch(left, AHEAD * a_row + k * ahead)
                 tile = _add_outer(tile, left + 4 * k * a_k, a_row, panel + 4 * k * PANEL, W)
             if add:
                 _add_to(tile, to, out_row, W)

@@ -235,6 +235,21 @@ def store_float(typingctx, base, offset, value):
 
 
 @intrinsic
+def prefetch(typingctx, base, offset):
+    """Ask for the line of the cache with the float `offset` floats behind address `base`; any address will do."""
+
+    def codegen(context, b, signature, args):
+        bytes_ = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [bytes_, I32, I32, I32])
+        function = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0i8")
+        # to be read (0), into the first-level cache (3), as data (1)
+        b.call(function, [b.bitcast(pointer(b, *args), bytes_), *(ir.Constant(I32, n) for n in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
 def call_address(typingctx, function, arguments):
     """Call the compiled function at the address `function` with a tuple of int64, for its effects.
 

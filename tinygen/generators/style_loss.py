@@ -18,9 +18,9 @@ from tinygen.generators.squares import squares
 from tinygen.models import NETWORKS, Network
 from tinygen.modes import no_grad
 from tinygen.ops.join import stack
-from tinygen.ops.matmul import matrix_product
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
+from tinygen_ops.gram import gram as gram_kernel
 
 MOST_FROZEN = 16_000_000  # bytes of weights
 BLOCKS = tuple(f"block{i}_conv1" for i in range(1, 6))
@@ -106,7 +106,7 @@ class Correlation(Function):
     def forward(ctx: Node, x: Any) -> Any:
         """Multiply, on arrays."""
         ctx.save(x)
-        return matrix_product(x.swapaxes(-2, -1), x)
+        return gram_kernel(x)
 
     @staticmethod
     def backward(ctx: Node, gz: Tensor) -> Tensor:
