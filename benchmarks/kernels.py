@@ -178,6 +178,20 @@ def small_cases() -> dict[str, tuple[Sides, float]]:
     return cases
 
 
+def gram_cases() -> dict[str, tuple[Sides, float]]:
+    """What style transfer multiplies in five layers of VGG19 on 400 x 533; the operations of the whole product."""
+    cases = {}
+    for places, channels in ((213_200, 64), (53_300, 128), (13_300, 256), (3_300, 512), (825, 512)):
+        x = normal(1, places, channels)
+        sides, name = both(ops.gram, x), f"gram {places} x {channels}"
+        back, square = both(ops.matmul, x[0], normal(channels, channels)), 2 * places * channels**2
+        if torch:
+            features = torch.from_numpy(x[0])
+            sides["torch"] = lambda x=features: x.T @ x
+        cases |= {name: (sides, square), f"{name} back": (back, square)}
+    return cases
+
+
 def update_cases() -> dict[str, tuple[Sides, float]]:
     cases = {}
     models = {"text model": [(V, 4 * H), (4 * H, H), (V, H), (V,)], "6.2 million": [(6_200_000,)]}
@@ -274,7 +288,7 @@ def main() -> None:
         torch.set_num_threads(numba.get_num_threads())
     print(ops.machine(), f"PyTorch {torch.__version__ if torch else 'not installed'}", sep="\n")
     print(f"{'':26}{'numba ms':>10}{'GFLOP/s':>9}{'reference':>11}{'ratio':>7}{'best torch':>12}{'ratio':>7}")
-    for cases in (lstm_cases, step_cases, sample_cases, small_cases, update_cases, pool_cases):
+    for cases in (lstm_cases, step_cases, sample_cases, small_cases, gram_cases, update_cases, pool_cases):
         for name, (sides, flops) in cases().items():
             if options.only not in name:
                 continue

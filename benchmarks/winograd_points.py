@@ -3,9 +3,10 @@
     python benchmarks/winograd_points.py            # the usual points against those of tinygen_ops/winograd.py
     python benchmarks/winograd_points.py --search 3 # the best pairs for F(4, 3), among fractions of numbers up to 7
 
-Multiplications and additions are those of the kernels, in float32, by NumPy: transform 200 patches of 64 channels,
-multiply, sum the channels one after the other, transform back. The error is against float64, relative to the result's
-root mean square. Inputs are random numbers of a normal distribution, half of them cut off at 0 as behind a ReLU.
+Roundings are those of the kernels, in float32, by NumPy: transform 200 patches of 64 channels, multiply, sum the
+channels in parts as long as theirs, transform back; what multiplies weights is not rounded. The error is against
+float64, relative to the result's root mean square. Inputs are random numbers of a normal distribution, half of them
+cut off at 0 as behind a ReLU.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fractions import Fraction
 import numpy as np
 
 from tinygen_ops import winograd
+from tinygen_ops.winograd_numba import SUMMED
 
 USUAL = {
     (4, 2): "0 1 -1 2",
@@ -60,10 +62,13 @@ def error(points: list[Fraction], m: int, r: int, patches: int = 200, channels: 
 
     def run(x, w):
         for axis in axes:
-            x, w = apply(bt, x, axis), apply(g, w, axis)
+            x, w = apply(bt, x, axis), apply(g, w.astype(np.float64), axis).astype(w.dtype)
         z = np.zeros((patches, 8, *x.shape[2:]), x.dtype)
-        for c in range(channels):
-            z = (z + x[:, c, None].astype(np.float64) * w[None, c].astype(np.float64)).astype(x.dtype)
+        for first in range(0, channels, SUMMED):
+            part = np.zeros_like(z)
+            for c in range(first, min(first + SUMMED, channels)):
+                part = (part + x[:, c, None].astype(np.float64) * w[None, c].astype(np.float64)).astype(x.dtype)
+            z = z + part
         for axis in axes:
             z = apply(at, z, axis)
         return z

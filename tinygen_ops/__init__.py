@@ -6,6 +6,7 @@ Numba nor CuPy; a kernel's Numba form is imported when it is first used.
 
 from tinygen_ops.arrays import array_module, is_numpy, register_array_type
 from tinygen_ops.convolution import conv_forward, conv_input_gradient, conv_weight_gradient
+from tinygen_ops.gram import gram
 from tinygen_ops.gru import gru_backward, gru_forward
 from tinygen_ops.lstm import lstm_backward, lstm_forward, lstm_sample
 from tinygen_ops.matmul import matmul
@@ -35,6 +36,7 @@ __all__ = [
     "conv_weight_gradient",
     "cross_entropy_forward",
     "global_norm",
+    "gram",
     "gru_backward",
     "gru_forward",
     "is_numpy",

@@ -12,7 +12,7 @@ above. In two dimensions each matrix is applied along both axes.
 Any points do, in exact numbers; in float32 they decide how much is rounded. Good ones are small numbers and their
 inverses, in pairs of opposite sign (which also saves additions, see generate.py); the last one is infinity. Those here
 are the best found among fractions of numbers up to 7, by the error of 64 channels of random numbers: F(4, 3) on 0,
-+-2/3, +-3/2 has a root mean square error of 7.1e-7, on the usual 0, +-1, +-2 it has 1.5e-6
++-2/3, +-3/2 has a root mean square error of 5.3e-7, on the usual 0, +-1, +-2 it has 1.1e-6
 (`benchmarks/winograd_points.py`).
 
 Sources: Winograd, Arithmetic complexity of computations, 1980; Lavin and Gray, Fast algorithms for convolutional
