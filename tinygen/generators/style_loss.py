@@ -98,8 +98,9 @@ def chosen_layers(settings: Any, network: Network) -> tuple[str, list[str]]:
 class Correlation(Function):
     """z = x^T x, matrices in the last two axes;  gx = x (gz + gz^T).
 
-    As a product of two tensors that happen to be one it would have two gradients, to be added up. With the chapter's
-    lower three layers at 128 x 171 pixels, one thread, that took 68 ms in an evaluation; this takes 21.
+    As a product of two tensors that happen to be one it would have two gradients, to be added up, and do all of z where
+    half is enough. With the chapter's lower three layers at 128 x 171 pixels, forward and backward, one thread, that
+    took 20.7 ms; this takes 8.5.
     """
 
     @staticmethod
