@@ -40,7 +40,7 @@ __all__ = [
     "workspace",
 ]
 
-SHARED = ("simd.py", "product.py", "compile.py")
+SHARED = ("simd.py", "product.py", "compile.py", "winograd_weights_numba.py")
 _no_cache: str = ""  # why kernels are not cached on disk; "" = they are
 
 # A parallel region starts in 2 us under OpenMP and in 29 us under Numba's own workqueue. Numba takes the

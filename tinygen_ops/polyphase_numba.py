@@ -27,16 +27,8 @@ from tinygen_ops.compile import address
 from tinygen_ops.direct_numba import Steps, distance, pack, panels, steps_of
 from tinygen_ops.layout import as_channels_last
 from tinygen_ops.simd import W
-from tinygen_ops.winograd_numba import (
-    Part,
-    Target,
-    floats_of,
-    multiply_parts,
-    put_weights,
-    sum_parts,
-    tables_of,
-    weights_of,
-)
+from tinygen_ops.winograd_numba import Part, Target, multiply_parts, sum_parts, tables_of, weights_of
+from tinygen_ops.winograd_weights_numba import floats_of, put_weights
 
 
 class Phase(NamedTuple):

@@ -235,6 +235,35 @@ def store_float(typingctx, base, offset, value):
 
 
 @intrinsic
+def transpose(typingctx, base, step, to, to_step):
+    """Write the transpose of the W x W floats at address `base`, whose rows are `step` floats apart, to address `to`.
+
+    In halves: of each pair of blocks of a row the second changes places with the first one of as many rows below; then
+    the same in blocks half as large. W loads, W log2(W) shuffles, W stores.
+    """
+
+    def codegen(context, b, signature, args):
+        base, step, to, to_step = args
+        at = [ir.Constant(I64, i) for i in range(W)]
+        rows = [load_unaligned(b, pointer(b, base, b.mul(step, i), VECTOR)) for i in at]
+        half = W // 2
+        while half:
+            # places of the upper row are numbered from 0, those of the lower one from W
+            above = ir.Constant(INTEGERS, [j if not j & half else W + j - half for j in range(W)])
+            below = ir.Constant(INTEGERS, [j + half if not j & half else W + j for j in range(W)])
+            for i in range(W):
+                if not i & half:
+                    pair = rows[i], rows[i + half]
+                    rows[i], rows[i + half] = b.shuffle_vector(*pair, above), b.shuffle_vector(*pair, below)
+            half //= 2
+        for i, row in zip(at, rows, strict=True):
+            store_unaligned(b, row, pointer(b, to, b.mul(to_step, i), VECTOR))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
 def prefetch(typingctx, base, offset):
     """Ask for the line of the cache with the float `offset` floats behind address `base`; any address will do."""
 

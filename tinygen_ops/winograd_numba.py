@@ -22,13 +22,27 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
-from tinygen_ops import memory, winograd_generated
+from tinygen_ops import memory
 from tinygen_ops.compile import address, jit, subroutine, workspace
-from tinygen_ops.direct_numba import Steps, distance, packed, panels, steps_of
-from tinygen_ops.frozen import is_frozen, once
+from tinygen_ops.direct_numba import Steps, distance, steps_of
+from tinygen_ops.frozen import is_frozen
 from tinygen_ops.layout import as_channels_last
-from tinygen_ops.simd import W, broadcast, call_address, load, load_float, maximum, select_less, store, store_float
-from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
+from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, store
+from tinygen_ops.tiles import ROWS, table, tile_rows
+from tinygen_ops.winograd_weights_numba import (
+    CHUNK,
+    NOT_FRESH,
+    PAD,
+    Fresh,
+    both_axes,
+    cut_of,
+    floats_of,
+    scratch_of,
+    transform,
+    transform_panel,
+    turned_back,
+    weights_for,
+)
 
 # Floats of transformed patches (and, where a thread has its own, of their products) that are in work at a time, for
 # each thread: 1.6 MB, so that they stay in the cache.
@@ -37,16 +51,13 @@ from tinygen_ops.tiles import ROWS, compiled, table, tile_rows
 # nothing changes.
 ROOM = 400_000
 TILE = 12 * ROWS  # patches that one panel of weights passes over
-CHUNK = 4 * W  # channels that are transformed together: the patch between the two axes stays in the first-level cache
 SUMMED = 32  # channels, at most, that are summed in registers before they are added to the result: see `runs_of`
 # Where weights are not kept, so many times as many: a panel serves more patches once it has been transformed, and where
 # it serves all, it needs not leave the cache. 512 > 512 channels at 25 x 33: 10.9 ms for 12.3 (two threads; kept: 7.9).
 AHEAD = 4
-PAD = W  # floats between the rows of matrices: steps of a power of two would meet in a few lines of the caches
 
 
 NO_PANELS, NO_STEPS, NO_BIAS = np.empty((0, 8), np.int64), np.zeros(3, np.int64), np.zeros(0, np.float32)
-NOT_FRESH = np.zeros(10, np.int64)
 
 
 class Part(NamedTuple):
@@ -66,26 +77,7 @@ class Target(NamedTuple):
     used: tuple[tuple[bool, ...], ...]
 
 
-@functools.cache
-def transform(name: str, m: int, r: int) -> int:
-    """Return the address of the code of one matrix of F(m, r), or 0 for an axis without kernel (r = 1)."""
-    return 0 if r == 1 else compiled(getattr(winograd_generated, f"{name}_{m}_{r}")).address
-
-
-@jit
-def both_axes(along_h, along_w, in_h, in_w, out_h, out_w, x, row, pixel, y, y_row, y_pixel, room, vectors):
-    """Write y = L x R^T: first along the columns of x (in_h to out_h), then along its rows (in_w to out_w)."""
-    if along_h == 0:
-        call_address(along_w, (x, row, pixel, y, y_row, y_pixel, in_h, vectors))
-    elif along_w == 0:
-        call_address(along_h, (x, pixel, row, y, y_pixel, y_row, in_w, vectors))
-    else:
-        call_address(along_h, (x, pixel, row, room, CHUNK, in_w * CHUNK, in_w, vectors))
-        call_address(along_w, (room, in_w * CHUNK, CHUNK, y, y_row, y_pixel, out_h, vectors))
-
-
 TRANSFORM, MULTIPLY, WEIGHTS = 1, 2, 4  # the stages of `run_blocks`
-PACKED = 16  # channels whose weights are laid out together: their columns come from one line of the cache
 
 
 @jit(parallel=True)
@@ -113,9 +105,8 @@ def run_blocks(
         cut: for each panel (first output channel, vectors, place in weights, first float of its output, rows and
             columns that this has, first run, one behind the last).
         weights: address of panels of [place][channel][columns], or of room for them.
-        fresh: what they are made of: steps in floats (kernel row, kernel column, channel, column), kernel rows and
-            columns, addresses of G for both axes, address; floats from one thread's room for a panel to the next's, or
-            0: there is room for all panels.
+        fresh: what they are made of, as `transform_panel` takes it; last the floats from one thread's room for a panel
+            to the next's, or 0: there is room for all panels.
         bias: address of the bias, one number for each output channel, or 0.
         floor: what is smaller becomes this.
         slope: then v becomes the larger of v and slope v.
@@ -140,7 +131,7 @@ def run_blocks(
                 if stages & WEIGHTS:
                     if fresh[9] > 0:
                         panels = weights + own * fresh[9] - 4 * cut[panel, 2]
-                    _transform_panel(fresh, shape, v[0] - PAD, cut[panel], panels, scratch)
+                    transform_panel(fresh, shape[2], shape[3], v[0] - PAD, cut[panel], panels, scratch)
                 _multiply(blocks[item], shape, mine, v, table_of, runs, cut[panel], panels, products, most)
                 _finish(
                     blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, products, most,
@@ -180,28 +171,6 @@ def _transform(block, matrices, shape, x, parts, to, v, scratch):
                     matrices[0], matrices[1], in_h, in_w, nh, nw, patch + 4 * c, row, pixel, here + 4 * c, nw * v[1],
                     v[1], scratch, vectors,
                 )  # fmt: skip
-
-
-@subroutine
-def _transform_panel(fresh, shape, depth, panel, to, scratch):
-    """Write G w G^T for one panel of weights as they lie, to its place among the panels [place][channel][columns]."""
-    w, kh, kw, nh, nw, wide = fresh[8], fresh[4], fresh[5], shape[2], shape[3], panel[1] * W
-    packed, step = scratch + 4 * nh * kw * CHUNK, depth * wide + PAD
-    for c0 in range(0, depth, PACKED):
-        many = min(PACKED, depth - c0)
-        for j in range(wide):
-            at = (panel[0] + j) * fresh[3] + c0 * fresh[2]
-            for c in range(many):
-                for r in range(kh):
-                    for s in range(kw):
-                        value = load_float(w, at + c * fresh[2] + r * fresh[0] + s * fresh[1])
-                        store_float(packed, ((r * kw + s) * PACKED + c) * wide + j, value)
-        for c in range(many):
-            place = PACKED * wide
-            both_axes(
-                fresh[6], fresh[7], kh, kw, nh, nw, packed + 4 * c * wide, kw * place, place,
-                to + 4 * (panel[2] + (c0 + c) * wide), nw * step, step, scratch, panel[1],
-            )  # fmt: skip
 
 
 @subroutine
@@ -255,53 +224,6 @@ def _finish(block, matrices, shape, panel, bias, floor, slope, y, y_steps, apart
                     store(to, at + c, value)
 
 
-@jit(parallel=True)
-def transform_weights(along_h, along_w, kh, kw, nh, nw, w, depth, cut, result, first, channels, scratch):
-    """Write G w G^T for panels of w, [kernel place][channel][columns], into panels of [place][channel][columns].
-
-    Args:
-        along_h: address of G for rows (0: none).
-        along_w: for columns.
-        kh: kernel rows.
-        kw: kernel columns.
-        nh: rows of the result.
-        nw: its columns.
-        w: address of the weights.
-        depth: their channels.
-        cut: for each panel (first output channel, vectors, place in the result).
-        result: where to write.
-        first: channel of the result that the first one goes to.
-        channels: of the result.
-        scratch: room for each thread, nh kw CHUNK.
-    """
-    parts = (depth + CHUNK - 1) // CHUNK
-    for item in prange(cut.shape[0] * parts):  # channel after channel of a panel: their places are then side by side
-        panel, part = item // parts, item % parts
-        room, wide = scratch + 4 * get_thread_id() * nh * kw * CHUNK, cut[panel, 1] * W
-        place, step = depth * wide, channels * wide + PAD
-        for c in range(part * CHUNK, min(depth, (part + 1) * CHUNK)):
-            from_ = w + 4 * (kh * kw * depth * cut[panel, 0] + c * wide)
-            to = result + 4 * (cut[panel, 2] + (first + c) * wide)
-            both_axes(
-                along_h, along_w, kh, kw, nh, nw, from_, kw * place, place, to, nw * step, step, room, cut[panel, 1],
-            )  # fmt: skip
-
-
-@functools.lru_cache(maxsize=64)
-def cut_of(columns: int, depth: int, places: int) -> np.ndarray:
-    """For each panel: first column, vectors, place of its weights."""
-    rows, at = [], 0
-    for j, v in panels(columns):
-        rows.append((j, v, at))
-        at += places * (depth * v * W + PAD)
-    return np.array(rows, np.int64)
-
-
-def floats_of(columns: int, depth: int, places: int) -> int:
-    """Return the size of all panels."""
-    return places * (depth * columns + len(panels(columns)) * PAD)
-
-
 @functools.lru_cache(maxsize=256)
 def runs_of(channels: int, used: tuple[tuple[bool, ...], ...]) -> list[tuple[int, int, int, int, int]]:
     """List what is summed: (place, first channel, channels of a partial sum, how many of these, whether it is added).
@@ -328,35 +250,6 @@ def runs_of(channels: int, used: tuple[tuple[bool, ...], ...]) -> list[tuple[int
     return rows
 
 
-@once
-def weights_for(w: np.ndarray, mh: int, mw: int, back: bool = False) -> np.ndarray:
-    """Return the transformed weights of w (O, C, R, S), in panels; made once where w is frozen.
-
-    Args:
-        w: the weights.
-        mh: rows of a plane of outputs.
-        mw: its columns.
-        back: for the gradient of the input, where the kernel is read backwards and its two channel axes change places.
-    """
-    w = turned_back(w) if back else w
-    out, depth, kh, kw = w.shape
-    flat = packed(w.transpose(2, 3, 1, 0)[None])  # panels of (R, S, C, columns)
-    result = memory.empty((floats_of(out, depth, (mh + kh - 1) * (mw + kw - 1)),))
-    put_weights(flat, depth, out, (kh, kw), (mh, mw), address(result), 0, depth)
-    return result
-
-
-def put_weights(flat, depth, out, kernel, m, result, first, channels):
-    """Call `transform_weights` for packed weights."""
-    (kh, kw), (mh, mw) = kernel, m
-    nh, nw = mh + kh - 1, mw + kw - 1
-    scratch = np.empty(get_num_threads() * nh * kw * CHUNK, np.float32)
-    transform_weights(
-        transform("g", mh, kh), transform("g", mw, kw), kh, kw, nh, nw, address(flat), depth,
-        cut_of(out, channels, nh * nw), result, first, channels, address(scratch),
-    )  # fmt: skip
-
-
 def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope=1.0, alive=None):
     """Convolve x (N, C, H, W) at stride 1: (N, O, P, Q), channels last in memory.
 
@@ -377,17 +270,13 @@ def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope
     tables = plain_tables(x.shape, padding, tuple(size), len(turned), tuple(kernel), m, get_num_threads(), is_frozen(w))
     if tables.plan.fresh:
         weights = memory.empty((tables.fresh.room,))
-        fresh = tables.fresh.about(turned)
+        laid = np.ascontiguousarray(w)  # which must be there until all is done
+        fresh = tables.fresh.about(laid, back)
     else:
         weights, fresh = weights_for(w, *m, back).array, NOT_FRESH
     to = address(y)
     multiply_parts(tables, address(xs), address(weights), to, bias, floor, slope, distance(to, alive), fresh)
     return y.transpose(0, 3, 1, 2)
-
-
-def turned_back(w: np.ndarray) -> np.ndarray:
-    """The weights of the gradient of the input, a view."""
-    return w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -426,20 +315,6 @@ def multiply_parts(tables, x, weights, y, bias, floor, slope, apart=0, fresh=NOT
             tables.cut, weights, fresh, address(bias) if bias.size else 0, np.float32(floor), np.float32(slope), y,
             tables.y_steps, apart, address(work), tables.room,
         )  # fmt: skip
-
-
-class Fresh(NamedTuple):
-    """How weights are transformed on the way: addresses of G for both axes, floats for a panel or 0, floats in all."""
-
-    along_h: int
-    along_w: int
-    each: int
-    room: int
-
-    def about(self, w: np.ndarray) -> np.ndarray:
-        """Return `fresh` of `run_blocks` for weights (O, C, R, S)."""
-        steps = (w.strides[axis] // 4 for axis in (2, 3, 1, 0))
-        return _numbers(*steps, *w.shape[2:], self.along_h, self.along_w, address(w), self.each)
 
 
 class Tables(NamedTuple):
@@ -489,7 +364,9 @@ def tables_of(
     plan = plan_of(samples * tiles[0] * tiles[1], nh * nw, deep, out, len(cut), threads, kept)
     row_of_v = deep + PAD
     of_v, of_z = nh * nw * plan.held * row_of_v, nh * nw * plan.longest * 2 * W
-    of_thread = nh * nw * (CHUNK + max(channels, 2 * W)) + plan.fresh * kh * kw * PACKED * 2 * W
+    of_thread = nh * nw * (CHUNK + max(channels, 2 * W))
+    if plan.fresh:
+        of_thread = max(of_thread, scratch_of(nh * kw, kernel))
     scratch = plan.threads * of_v + threads * of_z
     matrices = [transform(name, *form) for name in ("bt", "at") for form in ((mh, kh), (mw, kw))]
     each = floats_of(2 * W, deep, nh * nw) if len(plan.blocks) == 2 else 0  # nobody needs a panel once more

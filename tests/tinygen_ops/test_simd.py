@@ -66,6 +66,15 @@ def test_arithmetic(kernels, rng):
     assert largest == a.max()
 
 
+def test_transpose(kernels, rng):
+    width = kernels.W
+    x, out = rng.standard_normal((width, width + 3)).astype(np.float32), np.zeros((width, width + 5), np.float32)
+    kernels.transpose(address(x[:, 2:]), width + 3, address(out[:, 1:]), width + 5)
+    wanted = np.zeros_like(out)
+    wanted[:, 1:-4] = x[:, 2:-1].T
+    np.testing.assert_array_equal(out, wanted)
+
+
 @pytest.mark.parametrize("rows", [1, 3, 8, 13, 33])
 @pytest.mark.parametrize("columns", [1, 16, 33, 64])
 @pytest.mark.parametrize("add", [False, True])

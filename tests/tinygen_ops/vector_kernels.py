@@ -38,6 +38,11 @@ def sums(x):
 
 
 @subroutine
+def transpose(x, step, out, out_step):
+    simd.transpose(x, step, out, out_step)
+
+
+@subroutine
 def multiply(a, a_row, a_k, rows, depth, b, b_k, b_col, columns, padded, panels, out, add):
     pack(b, b_k, b_col, depth, columns, panels)
     product(a, a_row, a_k, rows, depth, panels, padded, out, padded, add)
