@@ -53,6 +53,15 @@ class Node:
             target, index = target.edges[0]
         return False
 
+    def take_waiting(self, i: int) -> Tensor | None:
+        """In backward: the gradient that others have sent for input ``i`` so far, if it may be added to in arrays.
+
+        Who takes it gives back the sum of it and its own, which saves the engine a pass over memory.
+        """
+        if mode.recording or mode.running is None:  # recorded, the sum has to stand in the graph of the gradient
+            return None
+        return mode.running.take(self.edges[i])
+
     def save(self, *arrays: Any) -> None:
         """Keep arrays for backward: inputs, outputs, or others, which count as constants."""
         self.saved_arrays = arrays

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from tinygen_ops.arrays import array_module
+from tinygen_ops.elementwise import add
 from tinygen_ops.rectify import rectify, rectify_gradient
 from tinygen_ops.registry import kernel
 
@@ -240,6 +241,7 @@ def conv_input_gradient(
     bias: Array | None = None,
     slope: float | None = None,
     alive: Array | None = None,
+    plus: Array | None = None,
 ) -> Array:
     """Carry a gradient back to the input of a convolution; by itself, the transposed convolution.
 
@@ -256,6 +258,7 @@ def conv_input_gradient(
         bias: (C,), of the dtype of gy, or None.
         slope: as `conv_forward`, of the result.
         alive: of the shape and dtype of the result, which becomes 0 where this is not above 0; None: it stays as it is.
+        plus: of the same shape and dtype: it is added to the result before that; None: nothing is.
 
     Returns:
         (N, C, *S) in the dtype of gy; float16 is summed in float32. The Numba form's lies channels last in memory.
@@ -265,8 +268,8 @@ def conv_input_gradient(
     """
     xp = array_module(gy, w)
     shape = (gy.shape[0], w.shape[1] * groups, *size)
-    above = None if alive is None else alive.shape
-    places = check(shape, w.shape, stride, padding, dilation, groups, gy.shape, above)
+    others = [x if x is None else x.shape for x in (alive, plus)]
+    places = check(shape, w.shape, stride, padding, dilation, groups, gy.shape, *others)
     matrix = _by_group(w, groups).swapaxes(1, 2)  # (g, C/g K, O/g)
     gx = xp.empty(shape, gy.dtype)
     for part in _parts(gx, w.shape[2:], places):
@@ -275,6 +278,7 @@ def conv_input_gradient(
         columns = xp.moveaxis(columns, len(size) + 1, 0)  # (C, *K, N, *OS) -> (N, C, *K, *OS)
         gx[part] = overlap_add(columns, size, stride, padding, dilation)
     gx = _finished(gx, bias, slope)
+    gx = gx if plus is None else add(gx, plus)
     return gx if alive is None else rectify_gradient(gx, alive)
 
 
@@ -356,8 +360,9 @@ def check(
     groups: int,
     gy: Ints | None = None,
     alive: Ints | None = None,
+    plus: Ints | None = None,
 ) -> Ints:
-    """Check the shapes of x, w and gy, and of an array like x, against one another; return OS.
+    """Check the shapes of x, w and gy, and of two arrays like x, against one another; return OS.
 
     Raises:
         ValueError: they do not fit.
@@ -370,8 +375,9 @@ def check(
     places = _out_sizes(x[2:], w[2:], stride, padding, dilation)
     if gy is not None and gy != (x[0], w[0], *places):
         raise ValueError(f"`gy` has shape {gy}; with `x` {x} and `w` {w} it must be {(x[0], w[0], *places)}")
-    if alive is not None and alive != tuple(x):
-        raise ValueError(f"`alive` has shape {alive}; it must be that of the result, {tuple(x)}")
+    for name, shape in (("alive", alive), ("plus", plus)):
+        if shape is not None and shape != tuple(x):
+            raise ValueError(f"`{name}` has shape {shape}; it must be that of the result, {tuple(x)}")
     return places
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tinygen_ops import direct_numba, polyphase_numba, winograd_numba
 from tinygen_ops.convolution import check
 from tinygen_ops.direct_numba import W
+from tinygen_ops.elementwise import add
 from tinygen_ops.layout import as_channels_last
 from tinygen_ops.rectify import rectify, rectify_gradient
 from tinygen_ops.registry import mode
@@ -139,14 +140,14 @@ def conv_forward(x, w, stride, padding, dilation, groups=1, bias=None, slope=Non
     return winograd_numba.convolve(x, w, corner, size, choice.m, False, bias, *_limits(slope))
 
 
-def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None, alive=None):
+def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=None, slope=None, alive=None, plus=None):
     """Carry a gradient to the input; arguments as the reference."""
-    shape, above = (gy.shape[0], w.shape[1] * groups, *size), None if alive is None else alive.shape
-    check_once(shape, w.shape, stride, padding, dilation, groups, gy.shape, above)
+    shape, others = (gy.shape[0], w.shape[1] * groups, *size), [x if x is None else x.shape for x in (alive, plus)]
+    check_once(shape, w.shape, stride, padding, dilation, groups, gy.shape, *others)
     if gy.ndim == 3:
         stride, padding, dilation = _flat(stride, padding, dilation)
-        alive = None if alive is None else alive[:, :, None]
-        settings = (1, *size), stride, padding, dilation, groups, bias, slope, alive
+        alive, plus = (x if x is None else x[:, :, None] for x in (alive, plus))
+        settings = (1, *size), stride, padding, dilation, groups, bias, slope, alive, plus
         return conv_input_gradient(gy[:, :, None], w[:, :, None], *settings)[:, :, 0]
     samples, (channels, out, *kernel), exact = gy.shape[0], w.shape, mode() == "exact"
     phase = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
@@ -154,16 +155,17 @@ def conv_input_gradient(gy, w, size, stride, padding, dilation, groups=1, bias=N
     if choice.name in ("narrow", "columns"):
         way = _narrow_gradient if choice.name == "narrow" else direct_numba.input_gradient_by_columns
         gx = _rectified(way(gy, w, size, stride, padding, dilation, bias), slope)
+        gx = gx if plus is None else add(gx, plus)
         return gx if alive is None else rectify_gradient(gx, alive)
-    alive = None if alive is None else as_channels_last(alive)
+    alive, plus = (x if x is None else as_channels_last(x) for x in (alive, plus))
     if choice.name == "direct":
-        return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope, alive)
+        return direct_numba.input_gradient(gy, w, size, stride, padding, dilation, groups, bias, slope, alive, plus)
     if choice.name == "polyphase":
         corner = padding[0][0], padding[1][0]
-        return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope), alive)
+        return polyphase_numba.input_gradient(gy, w, size, corner, choice.m, bias, *_limits(slope), alive, plus)
     # At stride 1 it is a convolution with the kernel read backwards and its two channel axes exchanged.
     corner = kernel[0] - 1 - padding[0][0], kernel[1] - 1 - padding[1][0]
-    return winograd_numba.convolve(gy, w, corner, size, choice.m, True, bias, *_limits(slope), alive)
+    return winograd_numba.convolve(gy, w, corner, size, choice.m, True, bias, *_limits(slope), alive, plus)
 
 
 def _narrow_gradient(gy, w, size, stride, padding, dilation, bias):

@@ -155,7 +155,8 @@ def pack(matrix, cut, packed):
 
 @jit(parallel=True)
 def correlate(
-    tiles, x, x_steps, shape, taps, runs, cut, weights, bias, slope, rectified, y, y_steps, apart, scratch, scratch_of
+    tiles, x, x_steps, shape, taps, runs, cut, weights, bias, slope, rectified, y, y_steps, apart, plus, scratch,
+    scratch_of,
 ):
     """Run the products of a plan over all rows and panels.
 
@@ -175,6 +176,7 @@ def correlate(
         y_steps: its (sample, row, pixel).
         apart: bytes from each number of the output to the one that it is cut off by: it becomes 0 where that is not
             above 0; 0: it stays as it is.
+        plus: before that, bytes from each number of the output to the one that is added to it; 0: none is.
         scratch: address of room for blocks of incomplete panels.
         scratch_of: floats of it for each item.
     """
@@ -241,7 +243,7 @@ def correlate(
                         else:
                             value = select_less(zero, value, value, factor * value)
                         store(here, j, value)
-        if whole and apart != 0:
+        if whole and (apart != 0 or plus != 0):
             zero = broadcast(np.float32(0))
             for row in range(r0, r1):
                 n, p = row // height_out, row % height_out
@@ -249,7 +251,12 @@ def correlate(
                 for q in range(places):
                     for j in range(0, wide, W):
                         here = to + 4 * q * pixel
-                        store(here, j, select_less(zero, load(here + apart, j), load(here, j), zero))
+                        value = load(here, j)
+                        if plus != 0:
+                            value = value + load(here + plus, j)
+                        if apart != 0:
+                            value = select_less(zero, load(here + apart, j), value, zero)
+                        store(here, j, value)
         if not whole:
             for row in range(r0, r1):
                 n, p = row // height_out, row % height_out
@@ -257,6 +264,8 @@ def correlate(
                 for q in range(places):
                     for j in range(width):
                         value = load_float(room, ((row - r0) * places + q) * wide + j)
+                        if plus != 0:
+                            value += load_float(to + plus, q * y_steps[2] + j)
                         if apart != 0 and not load_float(to + apart, q * y_steps[2] + j) > 0:
                             value = np.float32(0)
                         store_float(to, q * y_steps[2] + j, value)
@@ -320,7 +329,7 @@ def layout(
 
 def run(
     form: Layout, x: int, weights: int, y: int, bias: np.ndarray | None = None, slope: float | None = None,
-    apart: int = 0,
+    apart: int = 0, plus: int = 0,
 ) -> None:
     """Call `correlate`.
 
@@ -332,13 +341,14 @@ def run(
         bias: (O,) or None.
         slope: of the rectifier behind, or None.
         apart: as `correlate`.
+        plus: likewise.
     """
     room = np.empty(max(1, form.items * form.scratch), np.float32)
     filled = NO_BIAS if bias is None else filled_up(bias)
     correlate(
         form.tiles, x, form.x_steps, form.shape, form.taps, form.runs, form.cut, weights,
         0 if bias is None else filled.address, np.float32(slope or 0), slope is not None, y, form.y_steps, apart,
-        address(room) if form.scratch else 0, form.scratch,
+        plus, address(room) if form.scratch else 0, form.scratch,
     )  # fmt: skip
 
 
@@ -482,15 +492,15 @@ def gradient_forms(gy, w, size, stride, padding, dilation, groups, threads) -> l
     return phases
 
 
-def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, slope=None, alive=None):
+def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, slope=None, alive=None, plus=None):
     """(N, O, P, Q), (O, C/g, R, S) -> (N, C, H, W): a convolution of gy for each phase of the stride."""
     gs, gx = as_channels_last(gy), memory.empty((gy.shape[0], *size, w.shape[1] * groups))
     source, whole = address(gs), address(gx)
-    apart = distance(whole, alive)
+    others = distance(whole, alive), distance(whole, plus)
     phases = gradient_forms(gy.shape, w.shape, tuple(size), stride, padding, dilation, groups, get_num_threads())
     for first, places_h, places_w, form in phases:
         weights = phase_panels(w, groups, places_h, places_w)
-        run(form, source, weights.address, whole + 4 * first, bias, slope, apart)
+        run(form, source, weights.address, whole + 4 * first, bias, slope, *others)
     return gx.transpose(0, 3, 1, 2)
 
 

@@ -126,7 +126,7 @@ def forward(x, w, padding, size, m, bias=None, floor=-np.inf, slope=1.0):
     return y.transpose(0, 3, 1, 2)
 
 
-def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0, alive=None):
+def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0, alive=None, plus=None):
     """The gradient of the input at stride 2: (N, O, P, Q), (O, C, R, S) -> (N, C, H, W), channels last in memory.
 
     Args:
@@ -139,6 +139,7 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0,
         floor: as :func:`forward`, and likewise the following.
         slope: of what is negative.
         alive: (N, H, W, C), contiguous: the result is 0 where this is not above 0; None: it stays as it is.
+        plus: (N, H, W, C), contiguous: it is added before that; None: nothing is.
     """
     channels, out, *kernel = w.shape
     r, gs, turned = halves(kernel), as_channels_last(gy), w.transpose(1, 0, 2, 3)
@@ -157,7 +158,8 @@ def input_gradient(gy, w, size, padding, m, bias=None, floor=-np.inf, slope=1.0,
         parts = (Part(0, source, *corner),)
         tables = tables_of(gy.shape[0], channels, parts, tuple(targets), out, r, m, get_num_threads())
         to = address(gx)
-        multiply_parts(tables, address(gs), address(weights), to, bias, floor, slope, distance(to, alive))
+        others = distance(to, alive), distance(to, plus)
+        multiply_parts(tables, address(gs), address(weights), to, bias, floor, slope, *others)
     return gx.transpose(0, 3, 1, 2)
 
 

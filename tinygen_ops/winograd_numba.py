@@ -83,7 +83,7 @@ TRANSFORM, MULTIPLY, WEIGHTS = 1, 2, 4  # the stages of `run_blocks`
 @jit(parallel=True)
 def run_blocks(
     blocks, stages, matrices, shape, x, parts, v, table_of, runs, cut, weights, fresh, bias, floor, slope, y, y_steps,
-    apart, work, room,
+    apart, plus, work, room,
 ):
     """Transform patches, or multiply transformed ones with the weights and write the outputs, or both, block by block.
 
@@ -114,6 +114,7 @@ def run_blocks(
         y_steps: of the outputs (sample, row, pixel).
         apart: bytes from each number of the output to the one that it is cut off by: it becomes 0 where that is not
             above 0; 0: it stays as it is.
+        plus: before that, bytes from each number of the output to the one that is added to it; 0: none is.
         work: address of scratch memory, which begins with the transformed patches.
         room: in it, first float of the products, patches that they have room for, floats from one thread's to the
             next's; first float of what is left and floats of one thread: for a patch between the two axes and as it was
@@ -134,8 +135,8 @@ def run_blocks(
                     transform_panel(fresh, shape[2], shape[3], v[0] - PAD, cut[panel], panels, scratch)
                 _multiply(blocks[item], shape, mine, v, table_of, runs, cut[panel], panels, products, most)
                 _finish(
-                    blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, products, most,
-                    scratch,
+                    blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, plus, products,
+                    most, scratch,
                 )  # fmt: skip
 
 
@@ -196,8 +197,8 @@ def _multiply(block, shape, transformed, v, table_of, runs, panel, weights, prod
 
 
 @subroutine
-def _finish(block, matrices, shape, panel, bias, floor, slope, y, y_steps, apart, products, most, scratch):
-    """Transform products back, add the bias, rectify, cut off, write."""
+def _finish(block, matrices, shape, panel, bias, floor, slope, y, y_steps, apart, plus, products, most, scratch):
+    """Transform products back, add the bias, rectify, add, cut off, write."""
     nh, nw, mh, mw, across = shape[2], shape[3], shape[4], shape[5], shape[8]
     per_sample, wide = shape[7] * across, panel[1] * W
     plane = scratch + 4 * nh * nw * CHUNK
@@ -219,6 +220,8 @@ def _finish(block, matrices, shape, panel, bias, floor, slope, y, y_steps, apart
                         value = value + load(bias, panel[0] + c)
                     value = maximum(lowest, value)  # not a number stays so: `maximum` then returns its second
                     value = maximum(factor * value, value)
+                    if plus != 0:
+                        value = value + load(to + plus, at + c)
                     if apart != 0:
                         value = select_less(zero, load(to + apart, at + c), value, zero)
                     store(to, at + c, value)
@@ -250,7 +253,7 @@ def runs_of(channels: int, used: tuple[tuple[bool, ...], ...]) -> list[tuple[int
     return rows
 
 
-def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope=1.0, alive=None):
+def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope=1.0, alive=None, plus=None):
     """Convolve x (N, C, H, W) at stride 1: (N, O, P, Q), channels last in memory.
 
     Args:
@@ -264,6 +267,7 @@ def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope
         floor: the result v becomes at least this, -inf: it stays as it is.
         slope: above 0 and at most 1; then v becomes max(v, slope v), 1: it stays as it is.
         alive: (N, P, Q, O), contiguous: the result is 0 where this is not above 0; None: it stays as it is.
+        plus: (N, P, Q, O), contiguous: it is added before that; None: nothing is.
     """
     turned, kernel = turned_back(w) if back else w, w.shape[2:]
     y, xs = memory.empty((x.shape[0], *size, len(turned))), as_channels_last(x)
@@ -275,7 +279,8 @@ def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope
     else:
         weights, fresh = weights_for(w, *m, back).array, NOT_FRESH
     to = address(y)
-    multiply_parts(tables, address(xs), address(weights), to, bias, floor, slope, distance(to, alive), fresh)
+    others = distance(to, alive), distance(to, plus)
+    multiply_parts(tables, address(xs), address(weights), to, bias, floor, slope, *others, fresh)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -293,7 +298,7 @@ def all_used(kernel: tuple[int, int], m: tuple[int, int]) -> tuple[tuple[bool, .
     return ((True,),) * ((m[0] + kernel[0] - 1) * (m[1] + kernel[1] - 1))
 
 
-def multiply_parts(tables, x, weights, y, bias, floor, slope, apart=0, fresh=NOT_FRESH) -> None:
+def multiply_parts(tables, x, weights, y, bias, floor, slope, apart=0, plus=0, fresh=NOT_FRESH) -> None:
     """Convolve images, and write the sum of their results to each target.
 
     Args:
@@ -305,6 +310,7 @@ def multiply_parts(tables, x, weights, y, bias, floor, slope, apart=0, fresh=NOT
         floor: what is smaller becomes this.
         slope: of what is negative.
         apart: bytes from a number of the result to the one that it is cut off by, or 0.
+        plus: likewise to the one that is added to it before that.
         fresh: as `run_blocks`, for a plan that transforms weights on the way.
     """
     work = workspace(tables.work)
@@ -313,7 +319,7 @@ def multiply_parts(tables, x, weights, y, bias, floor, slope, apart=0, fresh=NOT
         run_blocks(
             blocks, stages, tables.matrices, tables.shape, x, tables.parts, tables.v, tables.tiles, tables.runs,
             tables.cut, weights, fresh, address(bias) if bias.size else 0, np.float32(floor), np.float32(slope), y,
-            tables.y_steps, apart, address(work), tables.room,
+            tables.y_steps, apart, plus, address(work), tables.room,
         )  # fmt: skip
 
 
@@ -626,7 +632,7 @@ def sum_parts(x, parts, gy, channels, used, kernel, m):
                 blocks, TRANSFORM, _numbers(transform(name, mh, kh), transform(name, mw, kw), 0, 0),
                 _numbers(*size, nh, nw, mh, mw, many, *tiles), address(array), _about(images),
                 _numbers(row, batch * row, 0), tile_table, runs, NO_PANELS, 0, NOT_FRESH, 0, np.float32(0),
-                np.float32(1), 0, NO_STEPS, 0, to, _numbers(0, 0, 0, left, of_thread),
+                np.float32(1), 0, NO_STEPS, 0, 0, to, _numbers(0, 0, 0, left, of_thread),
             )  # fmt: skip
         sum_products(
             tile_table, v, row_of_v, batch * row_of_v, runs, deep, g, row_of_g, batch * row_of_g, columns, cut,

@@ -14,7 +14,14 @@ from tinygen_ops.winograd import POINTS, matrices
 if numba_problem():
     pytest.skip(numba_problem(), allow_module_level=True)
 
-from tinygen_ops import convolution_numba, direct_numba, memory, polyphase_numba, winograd_numba
+from tinygen_ops import (
+    convolution_numba,
+    direct_numba,
+    memory,
+    polyphase_numba,
+    winograd_numba,
+    winograd_weights_numba,
+)
 
 KERNELS = [(1, 1), (3, 3), (5, 5), (2, 2), (4, 4), (1, 7), (7, 1), (2, 3)]
 POLYPHASE = [(4, 4), (4, 4), (3, 3), (5, 5), (3, 4), (5, 4), (2, 4), (6, 3)]
@@ -120,12 +127,12 @@ def cases(seed, count, widths=(1, 25)):
         made += 1
 
 
-def all_three(forms, x, w, gy, biases, settings, slope=None, cut=False):
-    """Forward and both gradients, that of the input cut off where the input is not above 0."""
+def all_three(forms, x, w, gy, biases, settings, slope=None, cut=False, plus=None):
+    """Forward and both gradients, that of the input added to `plus`, and cut off where the input is not above 0."""
     forward, input_gradient, weight_gradient = forms
     return (
         forward(x, w, *settings, biases[0], slope),
-        input_gradient(gy, w, x.shape[2:], *settings, biases[1], slope, x if cut else None),
+        input_gradient(gy, w, x.shape[2:], *settings, biases[1], slope, x if cut else None, plus),
         weight_gradient(x, gy, w.shape[2:], *settings),
     )
 
@@ -141,9 +148,10 @@ def compared(x, w, biases, settings, rng, mode, forms=FAST):
     x64, w64, *b64 = (None if a is None else a.astype(np.float64) for a in (x, w, *biases))
     gy = rng.standard_normal(REFERENCE[0](x64, w64, *settings).shape).astype(np.float32)
     slope, cut = [None, None, 0, 0.3][rng.integers(4)], bool(rng.integers(2))
-    expected = all_three(REFERENCE, x64, w64, gy.astype(np.float64), b64, settings, slope, cut)
+    plus, plus64 = (x[::-1], x64[::-1]) if rng.integers(2) else (None, None)
+    expected = all_three(REFERENCE, x64, w64, gy.astype(np.float64), b64, settings, slope, cut, plus64)
     with use(mode):
-        found = all_three(forms, x, w, gy, biases, settings, slope, cut)
+        found = all_three(forms, x, w, gy, biases, settings, slope, cut, plus)
     for ours, plain in zip(found, expected, strict=True):
         label = f"{x.shape} {w.shape} {settings} {slope}"
         assert (ours.shape, ours.dtype) == (plain.shape, np.float32), label
@@ -186,10 +194,10 @@ def test_nothing_is_read_or_written_outside(monkeypatch, winograd_everywhere):
         x, w = guarded.copy_of(x), guarded.copy_of(w)
         biases = [None if b is None else guarded.copy_of(b) for b in biases]
         with monkeypatch.context() as patch:
-            for module in (direct_numba, winograd_numba, polyphase_numba):
+            for module in (direct_numba, winograd_numba, winograd_weights_numba, polyphase_numba):
                 patch.setattr(module, "np", guarded)
+            for module in (convolution_numba, direct_numba, winograd_numba, polyphase_numba):
                 patch.setattr(module, "as_channels_last", guarded.channels_last)
-            patch.setattr(convolution_numba, "as_channels_last", guarded.channels_last)
             patch.setattr(winograd_numba, "workspace", guarded.workspace)
             patch.setattr(memory, "empty", guarded.lent)
             compared(x, w, biases, settings, rng, "auto")
@@ -206,11 +214,12 @@ def test_guards_notice():
     assert not guarded.intact()
 
 
-def test_what_cuts_off_has_the_shape_of_the_result(normal):
+@pytest.mark.parametrize("name", ["alive", "plus"])
+def test_what_cuts_off_and_what_is_added_have_the_shape_of_the_result(normal, name):
     for form in (REFERENCE[1], FAST[1]):
-        with pytest.raises(ValueError, match=r"`alive` has shape \(2, 3, 7, 8\); it must be .* \(2, 3, 8, 8\)"):
+        with pytest.raises(ValueError, match=rf"`{name}` has shape \(2, 3, 7, 8\); it must be .* \(2, 3, 8, 8\)"):
             form(normal(2, 4, 8, 8), normal(4, 3, 1, 1), (8, 8), (1, 1), ((0, 0), (0, 0)), (1, 1),
-                 alive=normal(2, 3, 7, 8))
+                 **{name: normal(2, 3, 7, 8)})
 
 
 def test_results_lie_channels_last(normal):

@@ -169,6 +169,15 @@ class Pass:
             total = Add.apply(before[0], gradient)
             slots[index] = [total, not self.create_graph and total._data.ndim > 0, target]
 
+    def take(self, edge: tuple[Any, int]) -> Tensor | None:
+        """Return what is waiting at the other end of ``edge`` and forget it; the taker is to send the sum."""
+        target, index = edge
+        slots = self.waiting.get(target) if type(target) is Node else None
+        if slots is None or slots[index] is None:
+            return None
+        (gradient, *_), slots[index] = slots[index], None
+        return gradient
+
     def run(self, retain_graph: bool, kept: dict | None = None, needed: set[Node] | None = None) -> None:
         """Empty the heap.
 

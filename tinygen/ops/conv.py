@@ -69,9 +69,9 @@ class Conv(Function):
         to_x, to_w, to_b = ctx.needs_input_grad
         gx = None
         if to_x:
-            cut = ctx.may_cut(0)
-            alive = x._data if cut else None
-            gx = ConvInputGradient.apply(gy, w, None, size=x.shape[2:], alive=alive, **ctx.window)
+            cut, others = ctx.may_cut(0), ctx.take_waiting(0)
+            alive, plus = x._data if cut else None, None if others is None else others._data
+            gx = ConvInputGradient.apply(gy, w, None, size=x.shape[2:], alive=alive, plus=plus, **ctx.window)
             gx._is_cut = cut
         gw = ConvWeightGradient.apply(x, gy, kernel=w.shape[2:], **ctx.window) if to_w else None
         return gx, gw, ChannelSums.apply(gy) if to_b else None
@@ -83,8 +83,8 @@ class ConvInputGradient(Function):
     Derivation: call v the gradient that arrives, of y's shape. x[n,o,q] was added to every y[n,c,p] of its window with
     the factor w[o,c,k]; collecting these is the convolution of v:  gx[n,o,q] = sum over c,k of v[n,c,p] w[o,c,k].
     w[o,c,k] was the factor of x[n,o,q] in y[n,c,p]:  gw[o,c,k] = sum over n,q of v[n,c,p] x[n,o,q], the weight
-    gradient of that convolution. ``slope`` as in Conv. ``alive``, an array, is for gradients that nobody
-    differentiates again: y becomes 0 where it is not above 0.
+    gradient of that convolution. ``slope`` as in Conv. Two arrays are for gradients that nobody differentiates again:
+    ``plus`` is added to y, and then y becomes 0 where ``alive`` is not above 0.
     """
 
     @staticmethod
@@ -96,9 +96,10 @@ class ConvInputGradient(Function):
         size: tuple[int, ...],
         slope: float | None = None,
         alive: Any = None,
+        plus: Any = None,
         **window: Any,
     ) -> Any:
-        y = conv_input_gradient(x, w, size, bias=b, slope=slope, alive=alive, **window)
+        y = conv_input_gradient(x, w, size, bias=b, slope=slope, alive=alive, plus=plus, **window)
         ctx.save(x, w, None if slope is None else y)
         ctx.window, ctx.slope, ctx.cuts_off = window, slope, slope == 0
         return y
