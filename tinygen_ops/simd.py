@@ -204,6 +204,30 @@ def store(typingctx, base, offset, value):
 
 
 @intrinsic
+def stream(typingctx, base, offset, value):
+    """Write a vector to an address that is a multiple of its size, past the caches; see `settle`."""
+
+    def codegen(context, b, signature, args):
+        instruction = b.store(args[2], pointer(b, *args[:2], kind=VECTOR))
+        instruction.align = FLOAT_SIZE * W
+        instruction.set_metadata("nontemporal", b.module.add_metadata([ir.Constant(I32, 1)]))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, vector), codegen
+
+
+@intrinsic
+def settle(typingctx):
+    """Wait until other threads can read what was written, also what was streamed."""
+
+    def codegen(context, b, signature, args):
+        b.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
 def load_float(typingctx, base, offset):
     """The one float `offset` floats behind address `base`."""
 

@@ -27,7 +27,7 @@ from tinygen_ops.compile import address, jit, subroutine, workspace
 from tinygen_ops.direct_numba import Steps, distance, steps_of
 from tinygen_ops.frozen import is_frozen
 from tinygen_ops.layout import as_channels_last
-from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, store
+from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, settle, store, stream
 from tinygen_ops.tiles import ROWS, table, tile_rows
 from tinygen_ops.winograd_weights_numba import (
     CHUNK,
@@ -50,6 +50,10 @@ from tinygen_ops.winograd_weights_numba import (
 # VGG's of 128 and 512 channels 1.4 and 1.3 (AMD EPYC, caches of 1 and 32 MB, shared with others); from 1 to 2.8 MB
 # nothing changes.
 ROOM = 400_000
+# Bytes of outputs above which they are written past the caches, which they would leave before they are read again; an
+# ordinary store first reads what it overwrites. 64 > 64 channels at 400 x 533, two threads: 27.5 ms for 30.3.
+# `memory.empty` aligns arrays of that size.
+STREAMED = 16_000_000
 TILE = 12 * ROWS  # patches that one panel of weights passes over
 SUMMED = 32  # channels, at most, that are summed in registers before they are added to the result: see `runs_of`
 # Where weights are not kept, so many times as many: a panel serves more patches once it has been transformed, and where
@@ -93,7 +97,7 @@ def run_blocks(
         stages: TRANSFORM, MULTIPLY or their sum; MULTIPLY + WEIGHTS: each block transforms its panels' weights first.
         matrices: addresses of L and R of the patches' transform, and of the outputs'; 0 where an axis has none.
         shape: (rows of a patch, its columns, those of the transformed patch, those of a plane of outputs, channels of a
-            part, rows and columns of patches in a sample): 9 numbers.
+            part, rows and columns of patches in a sample, 1 to write outputs past the caches): 10 numbers.
         x: address of the images.
         parts: for each image (first float, steps of sample, row and pixel, height, width, zeros above, zeros to the
             left).
@@ -224,7 +228,12 @@ def _finish(block, matrices, shape, panel, bias, floor, slope, y, y_steps, apart
                         value = value + load(to + plus, at + c)
                     if apart != 0:
                         value = select_less(zero, load(to + apart, at + c), value, zero)
-                    store(to, at + c, value)
+                    if shape[9]:
+                        stream(to, at + c, value)
+                    else:
+                        store(to, at + c, value)
+    if shape[9]:
+        settle()
 
 
 @functools.lru_cache(maxsize=256)
@@ -361,6 +370,7 @@ def tables_of(
     (mh, mw), (kh, kw) = m, kernel
     nh, nw, deep = mh + kh - 1, mw + kw - 1, channels * len(parts)
     tiles = -(-max(t.steps.height for t in targets) // mh), -(-max(t.steps.width for t in targets) // mw)
+    size = 4 * samples * out * targets[0].steps.height * targets[0].steps.width
     runs, cut = [], []
     for k, (first, steps, used) in enumerate(targets):
         begun, at = len(runs), k * floats_of(out, deep, nh * nw)
@@ -378,7 +388,7 @@ def tables_of(
     each = floats_of(2 * W, deep, nh * nw) if len(plan.blocks) == 2 else 0  # nobody needs a panel once more
     fresh = Fresh(transform("g", mh, kh), transform("g", mw, kw), each, threads * each or floats_of(out, deep, nh * nw))
     return Tables(
-        plan, _numbers(*matrices), _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles), _about(parts),
+        plan, _numbers(*matrices), _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles, size > STREAMED), _about(parts),
         _numbers(row_of_v, plan.held * row_of_v, of_v if plan.threads > 1 else 0), _numbers(*runs), _numbers(*cut),
         table(plan.sizes), _numbers(*targets[0].steps[:3]),
         _numbers(plan.threads * of_v, plan.longest, of_z, scratch, of_thread), fresh,
@@ -630,7 +640,7 @@ def sum_parts(x, parts, gy, channels, used, kernel, m):
         for name, size, many, array, images, to, row, left in (forward, back):
             run_blocks(
                 blocks, TRANSFORM, _numbers(transform(name, mh, kh), transform(name, mw, kw), 0, 0),
-                _numbers(*size, nh, nw, mh, mw, many, *tiles), address(array), _about(images),
+                _numbers(*size, nh, nw, mh, mw, many, *tiles, 0), address(array), _about(images),
                 _numbers(row, batch * row, 0), tile_table, runs, NO_PANELS, 0, NOT_FRESH, 0, np.float32(0),
                 np.float32(1), 0, NO_STEPS, 0, 0, to, _numbers(0, 0, 0, left, of_thread),
             )  # fmt: skip

@@ -334,6 +334,27 @@ def test_weights_that_are_kept_and_that_are_not(normal, size, kernel, room, monk
             np.testing.assert_array_equal(y, found[0])
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [((3, 3), 1), ((4, 4), 2)])
+def test_large_results_are_written_past_the_caches(normal, kernel, stride, monkeypatch, winograd_everywhere):
+    """Bit for bit the same, also where results are cut off and added to."""
+    x, w = normal(2, 32, 50, 70), normal(48, 32, *kernel)
+    settings = (stride, stride), ((1, 1), (1, 1)), (1, 1), 1
+    gy = normal(*conv_forward.reference(x, w, *settings).shape)
+    found = []
+    for limit in (winograd_numba.STREAMED, memory.SMALLEST):
+        monkeypatch.setattr(winograd_numba, "STREAMED", limit)
+        for kept in (winograd_numba.tables_of, winograd_numba.plain_tables):
+            kept.cache_clear()
+        y = convolution_numba.conv_forward(x, w, *settings, None, 0.0)
+        gx = convolution_numba.conv_input_gradient(gy, w, x.shape[2:], *settings, None, None, x, x)
+        assert y.nbytes > memory.SMALLEST
+        found.append((y, gx))
+    winograd_numba.tables_of.cache_clear()
+    winograd_numba.plain_tables.cache_clear()
+    for ours, plain in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, plain)
+
+
 def _dot(a, b):
     return sum(p * q for p, q in zip(a, b, strict=True))
 
