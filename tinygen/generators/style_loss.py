@@ -48,8 +48,8 @@ def load_network(settings: Any, device: str, report: Callable[[str], None] | Non
     """Return the network of ``settings`` (``network``, ``weights``, ``seed``, layers), its weights constants.
 
     Weights from a file are frozen, and of those kernels keep up to eight times their size in other forms (see
-    ``tinygen_ops/frozen.py``). With all of VGG19 down to block5 a run at 400 x 533 took 1,600 MB, for 940 without, and
-    8 % less time. So more than :data:`MOST_FROZEN` bytes of them are thawed.
+    ``tinygen_ops/frozen.py``). With all of VGG19 down to block5 an evaluation at 400 x 533 took 1,315 MB, for
+    812 without, and 3 to 5 % less time. So more than :data:`MOST_FROZEN` bytes of them are thawed.
     """
     make = NETWORKS[settings.network]
     if settings.weights == "random":
