@@ -9,8 +9,8 @@ Memory comes from the system in regions. What arrays leave in them are holes; a 
 smallest hole that it fits in, and holes that touch become one (best fit with coalescing: Knuth, *The Art of Computer
 Programming* 1, section 2.5). A region in which no array is left goes back to the system when all together would become
 more than was ever in use at once: the next step needs as much again, and no program needs much more than it ever had
-to. One step of style transfer at 400 x 533 asks for 1,296 MB, at most 475 MB of it at once, and gets by with 512 MB,
-none of it fresh from the third step on.
+to. One step of style transfer at 400 x 533 asks for 1,296 MB, at most 475 MB of it at once, and gets by with 517 MB,
+none of it fresh once it is there.
 """
 
 import math

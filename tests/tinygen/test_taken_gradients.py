@@ -114,8 +114,8 @@ def test_recomputed_functions(tensors, monkeypatch):
         np.testing.assert_array_equal(each, plain)
 
 
-def test_double_precision_and_other_types(tensors, monkeypatch):
-    """The plain form takes part as well; and a gradient of another type was converted before it waits."""
+def test_the_plain_form(tensors, monkeypatch):
+    """In float64, which has no other."""
     def run():
         x, w, v, u, t = (tensors[n].detach().double().requires_grad_() for n in "xwvut")
         branches(x, w, v, u, t)[1].backward()
