@@ -223,7 +223,7 @@ def correlate(
                             tiles[vectors, size],
                             (
                                 a + 4 * q * sw * x_steps[2], sw * x_steps[2], taps[2] * x_steps[1], 1, b,
-                                taps[3] * wide, wide, to + 4 * q * pixel, pixel, last - skip, depth, 1, last - skip,
+                                taps[3] * wide, wide, to + 4 * q * pixel, pixel, last - skip, depth, 1,
                             ),
                         )  # fmt: skip
                         q += size
@@ -677,7 +677,7 @@ def accumulate(tiles, x, shape, taps, runs, cut, pieces, shared, gw):
                             tiles[vectors, size],
                             (
                                 a + 4 * i, 1, sh * x[2], sw * x[3], b, cut[panel, 2], cut[panel, 3],
-                                to + 4 * i * wide, wide, p1 - p0, q1 - q0, 1, p1 - p0,
+                                to + 4 * i * wide, wide, p1 - p0, q1 - q0, 1,
                             ),
                         )  # fmt: skip
                         i += size

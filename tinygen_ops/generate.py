@@ -19,9 +19,11 @@ LONGEST = 8  # rows of the largest tile: what the 32 registers of AVX-512 hold a
 
 TILES = '''"""Tiles of a matrix product, each compiled by itself. Written by generate.py; do not edit.
 
-c_ij = sum over m, k of a_imk b_mkj, or with `add` c_ij += that sum, for a few rows i and one or two vectors j:
-addresses, and steps in floats. Sums over `together` numbers m are made in registers and then added to c: a long sum is
-one of partial sums, and rounds less.
+A tile is a few rows i and one or two vectors j of c; addresses, and steps in floats.
+
+tile: c_ij = sum over m, k of a_imk b_mkj, or with `add` c_ij += that sum.
+run: the same for `count` tiles one below the other, where rows of a and the whole of b are contiguous. Each sum over k
+is made in registers and then added to c: a long sum is one of partial sums, and rounds less.
 """
 
 from tinygen_ops.simd import W, tile_functions
@@ -32,18 +34,35 @@ TILE = """
 _zeros_{v}_{r}, _add_outer_{v}_{r}, _store_{v}_{r}, _add_to_{v}_{r} = tile_functions({r}, {v})
 
 
-def tile_{v}_{r}(a, a_row, a_m, a_k, b, b_m, b_k, c, c_row, outer, depth, add, together):
-    for first in range(0, outer, together):
-        tile = _zeros_{v}_{r}()
-        for m in range(first, min(outer, first + together)):
-            left, right = a + 4 * m * a_m, b + 4 * m * b_m
-            for k in range(depth):
-                tile = _add_outer_{v}_{r}(tile, left + 4 * k * a_k, a_row, right + 4 * k * b_k, W)
-        if add:
-            _add_to_{v}_{r}(tile, c, c_row, W)
-        else:
-            _store_{v}_{r}(tile, c, c_row, W)
-        add = 1
+def tile_{v}_{r}(a, a_row, a_m, a_k, b, b_m, b_k, c, c_row, outer, depth, add):
+    tile = _zeros_{v}_{r}()
+    for m in range(outer):
+        left, right = a + 4 * m * a_m, b + 4 * m * b_m
+        for k in range(depth):
+            tile = _add_outer_{v}_{r}(tile, left + 4 * k * a_k, a_row, right + 4 * k * b_k, W)
+    if add:
+        _add_to_{v}_{r}(tile, c, c_row, W)
+    else:
+        _store_{v}_{r}(tile, c, c_row, W)
+
+
+def run_{v}_{r}(a, a_row, b, c, c_row, outer, depth, add, count):
+    for i in range(count):
+        left, right, to, more = a + 4 * i * {r} * a_row, b, c + 4 * i * {r} * c_row, add
+        for _part in range(outer):
+            tile = _zeros_{v}_{r}()
+            for _pair in range(depth // 2):
+                tile = _add_outer_{v}_{r}(tile, left, a_row, right, W)
+                tile = _add_outer_{v}_{r}(tile, left + 4, a_row, right + 4 * {v} * W, W)
+                left, right = left + 8, right + 8 * {v} * W
+            if depth % 2:
+                tile = _add_outer_{v}_{r}(tile, left, a_row, right, W)
+                left, right = left + 4, right + 4 * {v} * W
+            if more:
+                _add_to_{v}_{r}(tile, to, c_row, W)
+            else:
+                _store_{v}_{r}(tile, to, c_row, W)
+            more = 1
 """
 
 

@@ -228,6 +228,17 @@ def settle(typingctx):
 
 
 @intrinsic
+def take(typingctx, counter):
+    """Return the first number of an array of int64 and add 1 to it; no other thread comes between the two."""
+
+    def codegen(context, b, signature, args):
+        first = context.make_array(signature.args[0])(context, b, args[0]).data
+        return b.atomic_rmw("add", first, ir.Constant(I64, 1), "monotonic")
+
+    return types.int64(counter), codegen
+
+
+@intrinsic
 def load_float(typingctx, base, offset):
     """The one float `offset` floats behind address `base`."""
 

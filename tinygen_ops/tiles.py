@@ -32,16 +32,24 @@ def compiled(function: Callable[..., None]) -> CFunc:
     return made
 
 
-_table = np.zeros((3, ROWS + 1), np.int64)
+_tables = {kind: np.zeros((3, ROWS + 1), np.int64) for kind in ("tile", "run")}
 
 
-def table(rows: Iterable[int]) -> np.ndarray:
-    """Return the addresses of the tiles, [vectors, rows], with those of these sizes in it."""
+def table(rows: Iterable[int], kind: str = "tile") -> np.ndarray:
+    """Return the addresses of the tiles, [vectors, rows], with those of these sizes in it.
+
+    Args:
+        rows: the sizes.
+        kind: tile, or run: tiles one below the other, with contiguous rows and weights, and sums of partial sums.
+            (512 numbers in partial sums of 32, in the cache, two threads: 211 GFLOP/s for 195 with the steps that
+            `tile` takes. One call for many tiles: 32 > 32 channels at 172 x 172 in 2.8 ms for 3.2.)
+    """
+    found = _tables[kind]
     for r in rows:
         for vectors in (1, 2):
-            if not _table[vectors, r]:
-                _table[vectors, r] = compiled(getattr(tiles_generated, f"tile_{vectors}_{r}")).address
-    return _table
+            if not found[vectors, r]:
+                found[vectors, r] = compiled(getattr(tiles_generated, f"{kind}_{vectors}_{r}")).address
+    return found
 
 
 def tile_rows(length: int) -> tuple[int, int, int]:

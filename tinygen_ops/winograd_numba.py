@@ -27,7 +27,7 @@ from tinygen_ops.compile import address, jit, subroutine, workspace
 from tinygen_ops.direct_numba import Steps, distance, steps_of
 from tinygen_ops.frozen import is_frozen
 from tinygen_ops.layout import as_channels_last
-from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, settle, store, stream
+from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, settle, store, stream, take
 from tinygen_ops.tiles import ROWS, table, tile_rows
 from tinygen_ops.winograd_weights_numba import (
     CHUNK,
@@ -44,21 +44,21 @@ from tinygen_ops.winograd_weights_numba import (
     weights_for,
 )
 
-# Floats of transformed patches (and, where a thread has its own, of their products) that are in work at a time, for
-# each thread: 1.6 MB, so that they stay in the cache.
-# With 12 MB in all the 3 x 3 layers of 64 > 64 channels at batch 128 took 1.4 times as long, 5 x 5 of 256 channels 1.5,
-# VGG's of 128 and 512 channels 1.4 and 1.3 (AMD EPYC, caches of 1 and 32 MB, shared with others); from 1 to 2.8 MB
-# nothing changes.
-ROOM = 400_000
+# Floats of transformed patches and of their products that a thread has in work at a time: 0.6 MB, so that they stay in
+# its core's second-level cache. With 1.6 MB VGG's layers of 64 and 256 channels took 1.06 times as long, Inception's of
+# 32 and 64 to 96 channels 1.1 and 1.06 (AMD EPYC, caches of 1 MB for each core and 32 MB shared with others).
+ROOM = 150_000
+LEAST = 2  # groups of ROWS patches that are in work at a time, however many channels: a panel of weights serves each
 # Bytes of outputs above which they are written past the caches, which they would leave before they are read again; an
 # ordinary store first reads what it overwrites. 64 > 64 channels at 400 x 533, two threads: 27.5 ms for 30.3.
 # `memory.empty` aligns arrays of that size.
 STREAMED = 16_000_000
 TILE = 12 * ROWS  # patches that one panel of weights passes over
 SUMMED = 32  # channels, at most, that are summed in registers before they are added to the result: see `runs_of`
-# Where weights are not kept, so many times as many: a panel serves more patches once it has been transformed, and where
-# it serves all, it needs not leave the cache. 512 > 512 channels at 25 x 33: 10.9 ms for 12.3 (two threads).
-AHEAD = 4
+# Where threads share the transformed patches, so many times as many: each batch reads all weights anew, and where there
+# is one batch, a panel of weights that is made on the way needs not leave the cache. 512 > 512 channels at 50 x 66
+# pixels: 24.6 ms for 25.8 with a sixth as many.
+AHEAD = 16
 
 
 NO_PANELS, NO_STEPS, NO_BIAS = np.empty((0, 8), np.int64), np.zeros(3, np.int64), np.zeros(0, np.float32)
@@ -86,14 +86,15 @@ TRANSFORM, MULTIPLY, WEIGHTS = 1, 2, 4  # the stages of `run_blocks`
 
 @jit(parallel=True)
 def run_blocks(
-    blocks, stages, matrices, shape, x, parts, v, table_of, runs, cut, weights, fresh, bias, floor, slope, y, y_steps,
-    apart, plus, work, room,
+    threads, blocks, stages, matrices, shape, x, parts, v, table_of, runs, cut, weights, fresh, bias, floor, slope, y,
+    y_steps, apart, plus, work, room,
 ):
     """Transform patches, or multiply transformed ones with the weights and write the outputs, or both, block by block.
 
     Args:
-        blocks: what threads take one by one: (first patch, one behind the last, the patch that v begins with, first
-            panel, one behind the last).
+        threads: that share the work.
+        blocks: what they take one by one, whichever is free: (first patch, one behind the last, the patch that v begins
+            with, first panel, one behind the last).
         stages: TRANSFORM, MULTIPLY or their sum; MULTIPLY + WEIGHTS: each block transforms its panels' weights first.
         matrices: addresses of L and R of the patches' transform, and of the outputs'; 0 where an axis has none.
         shape: (rows of a patch, its columns, those of the transformed patch, those of a plane of outputs, channels of a
@@ -124,24 +125,29 @@ def run_blocks(
             next's; first float of what is left and floats of one thread: for a patch between the two axes and as it was
             read (with the channels of a part), or a plane of outputs.
     """
-    for item in prange(blocks.shape[0]):
+    # Cores are not equally quick, nor left alone: of two that had been given a half each, one took 20 ms, the other 28.
+    counter = np.zeros(1, np.int64)
+    for _worker in prange(threads):
         own = 4 * get_thread_id()
         mine, scratch = work + own * v[2], work + 4 * room[3] + own * room[4]
-        if stages & TRANSFORM:
-            _transform(blocks[item], matrices, shape, x, parts, mine, v, scratch)
-        if stages & MULTIPLY:
-            products, most = work + 4 * room[0] + own * room[2], room[1]
-            for panel in range(blocks[item, 3], blocks[item, 4]):
-                panels = weights
-                if stages & WEIGHTS:
-                    if fresh[9] > 0:
-                        panels = weights + own * fresh[9] - 4 * cut[panel, 2]
-                    transform_panel(fresh, shape[2], shape[3], v[0] - PAD, cut[panel], panels, scratch)
-                _multiply(blocks[item], shape, mine, v, table_of, runs, cut[panel], panels, products, most)
-                _finish(
-                    blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, plus, products,
-                    most, scratch,
-                )  # fmt: skip
+        products, most = work + 4 * room[0] + own * room[2], room[1]
+        item = take(counter)
+        while item < blocks.shape[0]:
+            if stages & TRANSFORM:
+                _transform(blocks[item], matrices, shape, x, parts, mine, v, scratch)
+            if stages & MULTIPLY:
+                for panel in range(blocks[item, 3], blocks[item, 4]):
+                    panels = weights
+                    if stages & WEIGHTS:
+                        if fresh[9] > 0:
+                            panels = weights + own * fresh[9] - 4 * cut[panel, 2]
+                        transform_panel(fresh, shape[2], shape[3], v[0] - PAD, cut[panel], panels, scratch)
+                    _multiply(blocks[item], shape, mine, v, table_of, runs, cut[panel], panels, products, most)
+                    _finish(
+                        blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, plus,
+                        products, most, scratch,
+                    )  # fmt: skip
+            item = take(counter)
 
 
 @subroutine
@@ -186,18 +192,17 @@ def _multiply(block, shape, transformed, v, table_of, runs, panel, weights, prod
     place = (v[0] - PAD) * wide + PAD
     many = block[1] - block[0]
     pieces = (many + ROWS - 1) // ROWS
-    small, larger = many // pieces, many % pieces
+    small, larger = many // pieces, many % pieces  # rows of a tile, and how many tiles have one row more
     for run in range(panel[6], panel[7]):
         p, c, depth, sums, add = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3], runs[run, 4]
         b = weights + 4 * (panel[2] + p * place + c * wide)
         a = transformed + 4 * (p * v[1] + (block[0] - block[2]) * v[0] + c)
         to = products + 4 * p * most * wide
-        for k in range(pieces):
-            size = small + (1 if k < larger else 0)
-            call_address(
-                table_of[vectors, size], (a, v[0], depth, 1, b, depth * wide, wide, to, wide, sums, depth, add, 1)
-            )
-            a, to = a + 4 * size * v[0], to + 4 * size * wide
+        if larger > 0:
+            size = small + 1
+            call_address(table_of[vectors, size], (a, v[0], b, to, wide, sums, depth, add, larger))
+            a, to = a + 4 * larger * size * v[0], to + 4 * larger * size * wide
+        call_address(table_of[vectors, small], (a, v[0], b, to, wide, sums, depth, add, pieces - larger))
 
 
 @subroutine
@@ -326,9 +331,9 @@ def multiply_parts(tables, x, weights, y, bias, floor, slope, apart=0, plus=0, f
     bias = NO_BIAS if bias is None else np.ascontiguousarray(bias)
     for stages, blocks in tables.plan.blocks:
         run_blocks(
-            blocks, stages, tables.matrices, tables.shape, x, tables.parts, tables.v, tables.tiles, tables.runs,
-            tables.cut, weights, fresh, address(bias) if bias.size else 0, np.float32(floor), np.float32(slope), y,
-            tables.y_steps, apart, plus, address(work), tables.room,
+            get_num_threads(), blocks, stages, tables.matrices, tables.shape, x, tables.parts, tables.v, tables.tiles,
+            tables.runs, tables.cut, weights, fresh, address(bias) if bias.size else 0, np.float32(floor),
+            np.float32(slope), y, tables.y_steps, apart, plus, address(work), tables.room,
         )  # fmt: skip
 
 
@@ -390,7 +395,7 @@ def tables_of(
     return Tables(
         plan, _numbers(*matrices), _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles, size > STREAMED), _about(parts),
         _numbers(row_of_v, plan.held * row_of_v, of_v if plan.threads > 1 else 0), _numbers(*runs), _numbers(*cut),
-        table(plan.sizes), _numbers(*targets[0].steps[:3]),
+        table(plan.sizes, "run"), _numbers(*targets[0].steps[:3]),
         _numbers(plan.threads * of_v, plan.longest, of_z, scratch, of_thread), fresh,
         scratch + threads * of_thread,
     )  # fmt: skip
@@ -436,12 +441,12 @@ def plan_of(total: int, places: int, deep: int, out: int, panels: int, threads: 
     """
     groups = -(-total // ROWS)
     if total >= out and groups >= threads:
-        fitting = max(1, min(TILE, ROOM // (places * (deep + PAD + 2 * W))) // ROWS)  # groups of ROWS patches
+        fitting = max(LEAST, min(TILE, ROOM // (places * (deep + PAD + 2 * W))) // ROWS)  # groups of ROWS patches
         each = -(-groups // (fitting * threads))  # blocks of a thread
         blocks = _cut(0, total, min(each * threads, groups), 0, panels)
         longest = _longest(blocks)
         return Plan([(TRANSFORM + MULTIPLY, blocks)], longest, threads, longest, _sizes(blocks))
-    batch = max(ROWS, (1 if kept else AHEAD) * ROOM * threads // (places * deep))
+    batch = max(ROWS, AHEAD * ROOM * threads // (places * deep))
     batch = -(-total // (-(-total // batch) * ROWS)) * ROWS  # nearly equal batches, of whole tiles
     found, longest, sizes = [], 0, frozenset()
     for first in range(0, total, batch):
@@ -542,7 +547,7 @@ def sum_products(tiles, v, row_of_v, v_step, runs, channels, g, row_of_g, g_step
             size = min(ROWS, last - c)
             to = sums + 4 * ((p * channels + c) * columns + cut[panel, 0])
             a = v + 4 * (p * v_step + c)
-            call_address(tiles[cut[panel, 1], size], (a, 1, 0, row_of_v, b, 0, row_of_g, to, columns, 1, many, add, 1))
+            call_address(tiles[cut[panel, 1], size], (a, 1, 0, row_of_v, b, 0, row_of_g, to, columns, 1, many, add))
             c += size
 
 
@@ -639,7 +644,7 @@ def sum_parts(x, parts, gy, channels, used, kernel, m):
         back = "a", (mh, mw), columns, gy, [Part(0, steps_of(gy.shape), 0, 0)], g, row_of_g, of_g
         for name, size, many, array, images, to, row, left in (forward, back):
             run_blocks(
-                blocks, TRANSFORM, _numbers(transform(name, mh, kh), transform(name, mw, kw), 0, 0),
+                threads, blocks, TRANSFORM, _numbers(transform(name, mh, kh), transform(name, mw, kw), 0, 0),
                 _numbers(*size, nh, nw, mh, mw, many, *tiles, 0), address(array), _about(images),
                 _numbers(row, batch * row, 0), tile_table, runs, NO_PANELS, 0, NOT_FRESH, 0, np.float32(0),
                 np.float32(1), 0, NO_STEPS, 0, 0, to, _numbers(0, 0, 0, left, of_thread),

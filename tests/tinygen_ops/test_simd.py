@@ -75,6 +75,35 @@ def test_transpose(kernels, rng):
     np.testing.assert_array_equal(out, wanted)
 
 
+def test_take_gives_each_number_once(kernels):
+    np.testing.assert_array_equal(kernels.share(2, 200_000), 1)
+
+
+@pytest.mark.parametrize("add", [0, 1])
+@pytest.mark.parametrize("depth", [0, 1, 7, 32])
+@pytest.mark.parametrize(("vectors", "rows"), [(1, 1), (2, 3), (2, 4)])
+def test_runs_of_tiles_are_sums_of_partial_sums(kernels, rng, vectors, rows, depth, add):
+    parts, count, wide = 3, 2, vectors * kernels.W
+    a = rng.integers(-9, 9, (count * rows, parts * depth + 5)).astype(np.float32)
+    b = rng.integers(-9, 9, (parts * depth, wide)).astype(np.float32)
+    out = np.full((count * rows + 1, wide + 1), 7, np.float32)
+    sizes = parts, depth, add, count
+    run = kernels.table({rows}, "run")[vectors, rows]
+    kernels.call(run, (address(a), a.shape[1], address(b), address(out), wide + 1, *sizes))
+    wanted = np.full_like(out, 7)
+    wanted[:-1, :-1] = a[:, : parts * depth] @ b + 7 * add
+    np.testing.assert_array_equal(out, wanted)
+
+
+def test_partial_sums_are_added_in_order(kernels):
+    a = np.array([[2**24, 1, 1, 1]], np.float32)  # 2^24 + 1 is 2^24, 2^24 + (1 + 1) is not
+    b, out = np.ones((4, kernels.W), np.float32), np.zeros((1, kernels.W), np.float32)
+    for parts, total in ((1, 2**24), (2, 2**24 + 2)):
+        about = address(a), 4, address(b), address(out), kernels.W, parts, 4 // parts, 0, 1
+        kernels.call(kernels.table({1}, "run")[1, 1], about)
+        assert (out == total).all()
+
+
 @pytest.mark.parametrize("rows", [1, 3, 8, 13, 33])
 @pytest.mark.parametrize("columns", [1, 16, 33, 64])
 @pytest.mark.parametrize("add", [False, True])

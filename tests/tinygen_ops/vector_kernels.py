@@ -1,9 +1,13 @@
 """Kernels for the tests of `simd.py` and `product.py`; imported only where Numba works, not cached on disk."""
 
+import numpy as np
+from numba import njit, prange
+
 from tinygen_ops import simd
 from tinygen_ops.compile import subroutine
 from tinygen_ops.product import pack, product
 from tinygen_ops.simd import W, load, store
+from tinygen_ops.tiles import table  # noqa: F401
 
 
 def unary(function):
@@ -46,3 +50,20 @@ def transpose(x, step, out, out_step):
 def multiply(a, a_row, a_k, rows, depth, b, b_k, b_col, columns, padded, panels, out, add):
     pack(b, b_k, b_col, depth, columns, panels)
     product(a, a_row, a_k, rows, depth, panels, padded, out, padded, add)
+
+
+@njit(parallel=True)
+def share(threads, many):
+    """Let threads take numbers up to `many`, and count how often each of them was taken."""
+    counter, taken = np.zeros(1, np.int64), np.zeros(many, np.int64)
+    for _worker in prange(threads):
+        item = simd.take(counter)
+        while item < many:
+            taken[item] += 1
+            item = simd.take(counter)
+    return taken
+
+
+@subroutine
+def call(function, arguments):
+    simd.call_address(function, arguments)
