@@ -141,7 +141,8 @@ def run_blocks(
                     if stages & WEIGHTS:
                         if fresh[9] > 0:
                             panels = weights + own * fresh[9] - 4 * cut[panel, 2]
-                        transform_panel(fresh, shape[2], shape[3], v[0] - PAD, cut[panel], panels, scratch)
+                        deep = v[0] - PAD
+                        transform_panel(fresh, shape[2], shape[3], deep, 0, deep, cut[panel], panels, scratch)
                     _multiply(blocks[item], shape, mine, v, table_of, runs, cut[panel], panels, products, most)
                     _finish(
                         blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, plus,

@@ -1,7 +1,7 @@
 """Transformed weights of Winograd's convolution: G w G^T, in panels [place][channel][columns].
 
-Made once where weights are frozen (`weights_for`). Other weights change from call to call; then `transform_panel` makes
-a panel of them just before it is multiplied with, from the array as it lies (`Fresh`).
+Made once where weights are frozen (`weights_for`). Other weights change from call to call; where threads share the
+patches, each makes a panel just before it multiplies with it (`transform_panel`). Both from the array as it lies.
 """
 
 import functools
@@ -11,13 +11,14 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
 from tinygen_ops import memory, winograd_generated
-from tinygen_ops.compile import address, jit, subroutine
-from tinygen_ops.direct_numba import packed, panels
+from tinygen_ops.compile import address, jit, subroutine, workspace
+from tinygen_ops.direct_numba import panels
 from tinygen_ops.frozen import once
-from tinygen_ops.simd import W, call_address, load_float, store_float, transpose
+from tinygen_ops.simd import W, call_address, load_float, store_float, take, transpose
 from tinygen_ops.tiles import compiled
 
 CHUNK = 4 * W  # channels that are transformed together: the patch between the two axes stays in the first-level cache
+TOGETHER = 64  # channels of a panel that a thread transforms at a time
 PACKED = 16  # channels whose weights are laid out together: of these kernels each column is read line by line
 PAD = W  # floats between the rows of matrices: steps of a power of two would meet in a few lines of the caches
 NOT_FRESH = np.zeros(10, np.int64)
@@ -66,11 +67,15 @@ def weights_for(w: np.ndarray, mh: int, mw: int, back: bool = False) -> np.ndarr
         mw: its columns.
         back: for the gradient of the input, where the kernel is read backwards and its two channel axes change places.
     """
-    w = turned_back(w) if back else w
-    out, depth, kh, kw = w.shape
-    flat = packed(w.transpose(2, 3, 1, 0)[None])  # panels of (R, S, C, columns)
-    result = memory.empty((floats_of(out, depth, (mh + kh - 1) * (mw + kw - 1)),))
-    put_weights(flat, depth, out, (kh, kw), (mh, mw), address(result), 0, depth)
+    laid, kernel = np.ascontiguousarray(w), w.shape[2:]
+    out, depth = w.shape[1::-1] if back else w.shape[:2]
+    nh, nw = mh + kernel[0] - 1, mw + kernel[1] - 1
+    result = memory.empty((floats_of(out, depth, nh * nw),))
+    fresh = Fresh(transform("g", mh, kernel[0]), transform("g", mw, kernel[1]), 0, 0).about(laid, back)
+    threads, room = get_num_threads(), scratch_of(nh * kernel[1], kernel)
+    work = workspace(threads * room)
+    cut = cut_of(out, depth, nh * nw)
+    transform_panels(threads, fresh, nh, nw, depth, cut, address(result), address(work), room)
     return result
 
 
@@ -155,16 +160,45 @@ def scratch_of(places: int, kernel: tuple[int, int]) -> int:
     return places * CHUNK + (PACKED * kernel[0] * kernel[1] + W) * 2 * W
 
 
+@jit(parallel=True)
+def transform_panels(threads, fresh, nh, nw, depth, cut, to, scratch, room):
+    """Write G w G^T for all panels.
+
+    Args:
+        threads: that share the work.
+        fresh: as `transform_panel`, and likewise the following.
+        nh: rows of the result.
+        nw: its columns.
+        depth: channels of a panel.
+        cut: the panels.
+        to: address of the result.
+        scratch: address of `room` floats for each thread.
+        room: see `scratch_of`.
+    """
+    parts = (depth + TOGETHER - 1) // TOGETHER
+    counter = np.zeros(1, np.int64)
+    for _worker in prange(threads):
+        own = scratch + 4 * room * get_thread_id()
+        item = take(counter)
+        while item < cut.shape[0] * parts:
+            first = item % parts * TOGETHER
+            last = min(depth, first + TOGETHER)
+            transform_panel(fresh, nh, nw, depth, first, last, cut[item // parts], to, own)
+            item = take(counter)
+
+
 @subroutine
-def transform_panel(fresh, nh, nw, depth, panel, to, scratch):
-    """Write G w G^T for one panel of weights, as they lie in memory, to its place among the panels.
+def transform_panel(fresh, nh, nw, depth, first_channel, last_channel, panel, to, scratch):
+    """Write G w G^T for channels of one panel of weights, as they lie in memory, to its place among the panels.
 
     Args:
         fresh: address of the weights, address behind them, floats from channel to channel and from column to column,
             kernel rows and columns, 1 to read the kernel backwards, addresses of G for both axes, and one number more.
         nh: rows of the result.
         nw: its columns.
-        depth: channels.
+        depth: channels of the panel.
+        first_channel: what is wanted.
+        last_channel: one behind the last.
         panel: (first column, vectors, place in `to`, ...).
         to: address of the panels.
         scratch: room for `scratch_of` floats.
@@ -174,8 +208,8 @@ def transform_panel(fresh, nh, nw, depth, panel, to, scratch):
     first, row, pixel = 0, kw * wide, wide  # in `laid`, which is [channel][kernel place][column]
     if fresh[6]:
         first, row, pixel = (taps - 1) * wide, -row, -pixel
-    for c0 in range(0, depth, PACKED):
-        many = min(PACKED, depth - c0)
+    for c0 in range(first_channel, last_channel, PACKED):
+        many = min(PACKED, last_channel - c0)
         runs, length = many, taps  # how many numbers of a column lie side by side: of a channel, or of all of them
         if channel == taps:
             runs, length = 1, many * taps
