@@ -37,6 +37,7 @@ from tinygen_ops.winograd_weights_numba import (
     both_axes,
     cut_of,
     floats_of,
+    fresh_of,
     scratch_of,
     transform,
     transform_panel,
@@ -55,10 +56,13 @@ LEAST = 2  # groups of ROWS patches that are in work at a time, however many cha
 STREAMED = 16_000_000
 TILE = 12 * ROWS  # patches that one panel of weights passes over
 SUMMED = 32  # channels, at most, that are summed in registers before they are added to the result: see `runs_of`
-# Where threads share the transformed patches, so many times as many: each batch reads all weights anew, and where there
-# is one batch, a panel of weights that is made on the way needs not leave the cache. 512 > 512 channels at 50 x 66
-# pixels: 24.6 ms for 25.8 with a sixth as many.
-AHEAD = 16
+# Where threads share the transformed patches, so many times as many: for each batch all weights are read, or transformed,
+# anew. 512 > 512 channels at 50 x 66 pixels, weights that are not kept: 0.82 of the time with 3 times as many, and 0.96
+# of that with 16 times, one batch.
+AHEAD = 8
+# Channels, about, whose weights are transformed on the way before they are multiplied with: 0.6 MB of a panel, so that
+# they stay in the core's second-level cache. There all channels at a time take 1.03 of the time.
+FRESH = 128
 
 
 NO_PANELS, NO_STEPS, NO_BIAS = np.empty((0, 8), np.int64), np.zeros(3, np.int64), np.zeros(0, np.float32)
@@ -95,7 +99,8 @@ def run_blocks(
         threads: that share the work.
         blocks: what they take one by one, whichever is free: (first patch, one behind the last, the patch that v begins
             with, first panel, one behind the last).
-        stages: TRANSFORM, MULTIPLY or their sum; MULTIPLY + WEIGHTS: each block transforms its panels' weights first.
+        stages: TRANSFORM, MULTIPLY or their sum; MULTIPLY + WEIGHTS: each block transforms the weights of its panels,
+            some channels at a time, and multiplies with them.
         matrices: addresses of L and R of the patches' transform, and of the outputs'; 0 where an axis has none.
         shape: (rows of a patch, its columns, those of the transformed patch, those of a plane of outputs, channels of a
             part, rows and columns of patches in a sample, 1 to write outputs past the caches): 10 numbers.
@@ -110,8 +115,8 @@ def run_blocks(
         cut: for each panel (first output channel, vectors, place in weights, first float of its output, rows and
             columns that this has, first run, one behind the last).
         weights: address of panels of [place][channel][columns], or of room for them.
-        fresh: what they are made of, as `transform_panel` takes it; last the floats from one thread's room for a panel
-            to the next's, or 0: there is room for all panels.
+        fresh: what they are made of, as `transform_panel` takes it; last the floats from one thread's room for channels
+            of a panel to the next's, and how many channels these are.
         bias: address of the bias, one number for each output channel, or 0.
         floor: what is smaller becomes this.
         slope: then v becomes the larger of v and slope v.
@@ -130,20 +135,24 @@ def run_blocks(
     for _worker in prange(threads):
         own = 4 * get_thread_id()
         mine, scratch = work + own * v[2], work + 4 * room[3] + own * room[4]
-        products, most = work + 4 * room[0] + own * room[2], room[1]
+        products, most, deep = work + 4 * room[0] + own * room[2], room[1], v[0] - PAD
         item = take(counter)
         while item < blocks.shape[0]:
             if stages & TRANSFORM:
                 _transform(blocks[item], matrices, shape, x, parts, mine, v, scratch)
             if stages & MULTIPLY:
                 for panel in range(blocks[item, 3], blocks[item, 4]):
-                    panels = weights
-                    if stages & WEIGHTS:
-                        if fresh[9] > 0:
-                            panels = weights + own * fresh[9] - 4 * cut[panel, 2]
-                        deep = v[0] - PAD
-                        transform_panel(fresh, shape[2], shape[3], deep, 0, deep, cut[panel], panels, scratch)
-                    _multiply(blocks[item], shape, mine, v, table_of, runs, cut[panel], panels, products, most)
+                    step = fresh[10] if stages & WEIGHTS else deep
+                    for first in range(0, deep, step):
+                        last, panels = min(deep, first + step), weights
+                        if stages & WEIGHTS:  # to the thread's own room, as if the panel began with these channels
+                            panels += own * fresh[9] - 4 * (cut[panel, 2] + first * cut[panel, 1] * W)
+                            transform_panel(
+                                fresh, shape[2], shape[3], last - first, first, last, cut[panel], panels, scratch
+                            )
+                        _multiply(
+                            blocks[item], mine, v, table_of, runs, first, last, cut[panel], panels, products, most
+                        )
                     _finish(
                         blocks[item], matrices, shape, cut[panel], bias, floor, slope, y, y_steps, apart, plus,
                         products, most, scratch,
@@ -186,24 +195,29 @@ def _transform(block, matrices, shape, x, parts, to, v, scratch):
 
 
 @subroutine
-def _multiply(block, shape, transformed, v, table_of, runs, panel, weights, products, most):
-    """Multiply a block's transformed patches with one panel of the weights: products[place][patch][column]."""
+def _multiply(block, transformed, v, table_of, runs, first, last, panel, weights, products, most):
+    """Multiply a block's transformed patches with channels of one panel: products[place][patch][column] (+)= ..."""
     vectors = panel[1]
     wide = vectors * W
-    place = (v[0] - PAD) * wide + PAD
+    place = (last - first) * wide + PAD
     many = block[1] - block[0]
     pieces = (many + ROWS - 1) // ROWS
     small, larger = many // pieces, many % pieces  # rows of a tile, and how many tiles have one row more
     for run in range(panel[6], panel[7]):
-        p, c, depth, sums, add = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3], runs[run, 4]
-        b = weights + 4 * (panel[2] + p * place + c * wide)
-        a = transformed + 4 * (p * v[1] + (block[0] - block[2]) * v[0] + c)
-        to = products + 4 * p * most * wide
-        if larger > 0:
-            size = small + 1
-            call_address(table_of[vectors, size], (a, v[0], b, to, wide, sums, depth, add, larger))
-            a, to = a + 4 * larger * size * v[0], to + 4 * larger * size * wide
-        call_address(table_of[vectors, small], (a, v[0], b, to, wide, sums, depth, add, pieces - larger))
+        p, begin, depth, sums, add = runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3], runs[run, 4]
+        c = max(first, begin)
+        if depth > 0:
+            sums = (min(last, begin + depth * sums) - c) // depth
+        if sums > 0:
+            add += c - begin
+            b = weights + 4 * (panel[2] + p * place + c * wide)
+            a = transformed + 4 * (p * v[1] + (block[0] - block[2]) * v[0] + c)
+            to = products + 4 * p * most * wide
+            if larger > 0:
+                size = small + 1
+                call_address(table_of[vectors, size], (a, v[0], b, to, wide, sums, depth, add, larger))
+                a, to = a + 4 * larger * size * v[0], to + 4 * larger * size * wide
+            call_address(table_of[vectors, small], (a, v[0], b, to, wide, sums, depth, add, pieces - larger))
 
 
 @subroutine
@@ -288,7 +302,7 @@ def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope
     y, xs = memory.empty((x.shape[0], *size, len(turned))), as_channels_last(x)
     tables = plain_tables(x.shape, padding, tuple(size), len(turned), tuple(kernel), m, get_num_threads(), is_frozen(w))
     if tables.plan.fresh:
-        weights = memory.empty((tables.fresh.room,))
+        weights = memory.empty((get_num_threads() * tables.fresh.room,))
         laid = np.ascontiguousarray(w)  # which must be there until all is done
         fresh = tables.fresh.about(laid, back)
     else:
@@ -391,8 +405,8 @@ def tables_of(
         of_thread = max(of_thread, scratch_of(nh * kw, kernel))
     scratch = plan.threads * of_v + threads * of_z
     matrices = [transform(name, *form) for name in ("bt", "at") for form in ((mh, kh), (mw, kw))]
-    each = floats_of(2 * W, deep, nh * nw) if len(plan.blocks) == 2 else 0  # nobody needs a panel once more
-    fresh = Fresh(transform("g", mh, kh), transform("g", mw, kw), each, threads * each or floats_of(out, deep, nh * nw))
+    sum_of = max(1, runs[0][2])  # channels of a partial sum
+    fresh = fresh_of(kernel, m, sum_of * max(1, FRESH // sum_of))
     return Tables(
         plan, _numbers(*matrices), _numbers(nh, nw, nh, nw, mh, mw, channels, *tiles, size > STREAMED), _about(parts),
         _numbers(row_of_v, plan.held * row_of_v, of_v if plan.threads > 1 else 0), _numbers(*runs), _numbers(*cut),
@@ -411,7 +425,7 @@ class Plan(NamedTuple):
         threads: how many hold some of their own; 1: they are held in common.
         longest: patches of the longest block that is multiplied.
         sizes: of the tiles.
-        fresh: whether the first blocks that multiply transform the weights that they need, a panel each.
+        fresh: whether the blocks that multiply transform the weights that they need, a panel each.
     """
 
     blocks: list[tuple[int, np.ndarray]]
@@ -449,18 +463,17 @@ def plan_of(total: int, places: int, deep: int, out: int, panels: int, threads: 
         return Plan([(TRANSFORM + MULTIPLY, blocks)], longest, threads, longest, _sizes(blocks))
     batch = max(ROWS, AHEAD * ROOM * threads // (places * deep))
     batch = -(-total // (-(-total // batch) * ROWS)) * ROWS  # nearly equal batches, of whole tiles
-    found, longest, sizes = [], 0, frozenset()
+    found, longest, sizes, fresh = [], 0, frozenset(), not kept and panels >= threads
     for first in range(0, total, batch):
         last = min(total, first + batch)
         found.append((TRANSFORM, _cut(first, last, min(4 * threads, last - first), 0, 0, first, 1)))
-        fresh = not kept and first == 0 and panels >= threads
         cuts = _cut(first, last, 1 if fresh else blocks_of(last - first, panels, threads), 0, 1, first)
         blocks = np.repeat(cuts, panels, 0)
         blocks[:, 3] = np.tile(np.arange(panels), len(cuts))
         blocks[:, 4] = blocks[:, 3] + 1
         found.append((MULTIPLY + (WEIGHTS if fresh else 0), blocks))
         longest, sizes = max(longest, _longest(blocks)), sizes | _sizes(blocks)
-    return Plan(found, min(batch, total), 1, longest, sizes, not kept and panels >= threads)
+    return Plan(found, min(batch, total), 1, longest, sizes, fresh)
 
 
 def _cut(first: int, last: int, count: int, panel: int, panels: int, held: int = -1, unit: int = ROWS) -> np.ndarray:

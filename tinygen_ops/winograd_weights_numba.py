@@ -21,7 +21,7 @@ CHUNK = 4 * W  # channels that are transformed together: the patch between the t
 TOGETHER = 64  # channels of a panel that a thread transforms at a time
 PACKED = 16  # channels whose weights are laid out together: of these kernels each column is read line by line
 PAD = W  # floats between the rows of matrices: steps of a power of two would meet in a few lines of the caches
-NOT_FRESH = np.zeros(10, np.int64)
+NOT_FRESH = np.zeros(11, np.int64)
 
 
 @functools.cache
@@ -71,7 +71,7 @@ def weights_for(w: np.ndarray, mh: int, mw: int, back: bool = False) -> np.ndarr
     out, depth = w.shape[1::-1] if back else w.shape[:2]
     nh, nw = mh + kernel[0] - 1, mw + kernel[1] - 1
     result = memory.empty((floats_of(out, depth, nh * nw),))
-    fresh = Fresh(transform("g", mh, kernel[0]), transform("g", mw, kernel[1]), 0, 0).about(laid, back)
+    fresh = fresh_of(kernel, (mh, mw), depth).about(laid, back)
     threads, room = get_num_threads(), scratch_of(nh * kernel[1], kernel)
     work = workspace(threads * room)
     cut = cut_of(out, depth, nh * nw)
@@ -128,12 +128,12 @@ def transform_weights(along_h, along_w, kh, kw, nh, nw, w, depth, cut, result, f
 
 
 class Fresh(NamedTuple):
-    """How weights are transformed on the way: addresses of G for both axes, floats for a panel or 0, floats in all."""
+    """How weights are transformed: addresses of G for both axes, room for channels of a panel, how many these are."""
 
     along_h: int
     along_w: int
-    each: int
     room: int
+    channels: int
 
     def about(self, w: np.ndarray, back: bool) -> np.ndarray:
         """Return what `transform_panel` needs to know of contiguous weights.
@@ -145,9 +145,15 @@ class Fresh(NamedTuple):
         taps, size = w.shape[2] * w.shape[3], w.shape[1] * w.shape[2] * w.shape[3]
         channel, column = (size, taps) if back else (taps, size)
         return _numbers(
-            address(w), 4 * w.size + address(w), channel, column, *w.shape[2:], back, self.along_h, self.along_w,
-            self.each,
+            address(w), 4 * w.size + address(w), channel, column, *w.shape[2:], back, *self,
         )  # fmt: skip
+
+
+def fresh_of(kernel: tuple[int, int], m: tuple[int, int], channels: int) -> Fresh:
+    """Say how weights are transformed, so many channels of a panel at a time."""
+    (kh, kw), (mh, mw) = kernel, m
+    room = floats_of(2 * W, channels, (mh + kh - 1) * (mw + kw - 1))
+    return Fresh(transform("g", mh, kh), transform("g", mw, kw), room, channels)
 
 
 def scratch_of(places: int, kernel: tuple[int, int]) -> int:
@@ -193,10 +199,10 @@ def transform_panel(fresh, nh, nw, depth, first_channel, last_channel, panel, to
 
     Args:
         fresh: address of the weights, address behind them, floats from channel to channel and from column to column,
-            kernel rows and columns, 1 to read the kernel backwards, addresses of G for both axes, and one number more.
+            kernel rows and columns, 1 to read the kernel backwards, addresses of G for both axes, ...
         nh: rows of the result.
         nw: its columns.
-        depth: channels of the panel.
+        depth: channels of a panel in `to`.
         first_channel: what is wanted.
         last_channel: one behind the last.
         panel: (first column, vectors, place in `to`, ...).
