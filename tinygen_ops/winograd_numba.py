@@ -56,9 +56,9 @@ LEAST = 2  # groups of ROWS patches that are in work at a time, however many cha
 STREAMED = 16_000_000
 TILE = 12 * ROWS  # patches that one panel of weights passes over
 SUMMED = 32  # channels, at most, that are summed in registers before they are added to the result: see `runs_of`
-# Where threads share the transformed patches, so many times as many: for each batch all weights are read, or transformed,
-# anew. 512 > 512 channels at 50 x 66 pixels, weights that are not kept: 0.82 of the time with 3 times as many, and 0.96
-# of that with 16 times, one batch.
+# Where threads share the transformed patches, so many times as many: for each batch all weights are read, or
+# transformed, anew. 512 > 512 channels at 50 x 66 pixels, weights that are not kept: 0.82 of the time with 3 times as
+# many, 0.96 of that with 16 times, one batch.
 AHEAD = 8
 # Channels, about, whose weights are transformed on the way before they are multiplied with: 0.6 MB of a panel, so that
 # they stay in the core's second-level cache. There all channels at a time take 1.03 of the time.
