@@ -9,11 +9,13 @@ Memory comes from the system in regions. What arrays leave in them are holes; a 
 smallest hole that it fits in, and holes that touch become one (best fit with coalescing: Knuth, *The Art of Computer
 Programming* 1, section 2.5). A region in which no array is left goes back to the system when all together would become
 more than was ever in use at once: the next step needs as much again, and no program needs much more than it ever had
-to. One step of style transfer at 400 x 533 asks for 1,296 MB, at most 475 MB of it at once, and gets by with 517 MB,
+to. One step of style transfer at 400 x 533 asks for 835 MB, at most 439 MB of it at once, and gets by with 480 MB,
 none of it fresh once it is there.
 """
 
+import contextlib
 import math
+import mmap
 import threading
 from bisect import bisect_left, insort
 from collections import deque
@@ -25,16 +27,27 @@ __all__ = ["KEPT", "Pool", "empty", "release"]
 SMALLEST = 1 << 18  # bytes: below, the C library keeps the memory itself
 ROUND = 1 << 16  # sizes are rounded up to a multiple, so that no hole is too small to be of use
 KEPT = 50_000_000  # bytes that may lie unused beside what was in use at once
-ALIGNED = 64  # bytes: a line of the cache, and a vector of AVX-512
+# How to map memory that a forked process copies when it writes, as it does the C library's; Windows knows nothing else
+_OF_ITS_OWN = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 class _Region:
-    """Memory from the system, in one piece."""
+    """Memory from the system, in one piece, that goes back to it with the last array in it.
+
+    It is mapped, not asked of the C library, which keeps what is freed between other pieces: after four steps of style
+    transfer at 400 x 533 that was 797 MiB in the process for 753.
+    """
 
     def __init__(self, size: int) -> None:
-        self.bytes = np.empty(size + ALIGNED, np.uint8).view(_Bytes)
-        self.address = self.bytes.ctypes.data
-        self.start, self.size = self.address + -self.address % ALIGNED, size
+        try:
+            mapped = mmap.mmap(-1, size, **_OF_ITS_OWN)
+        except OSError as error:
+            raise MemoryError(f"Unable to allocate {size / 2**30:.2f} GiB") from error
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            with contextlib.suppress(OSError):  # a kernel without huge pages
+                mapped.madvise(mmap.MADV_HUGEPAGE)
+        self.bytes = np.frombuffer(mapped, np.uint8).view(_Bytes)
+        self.start, self.size = self.bytes.ctypes.data, size
 
 
 class _Bytes(np.ndarray):
@@ -84,7 +97,7 @@ class Pool:
             return np.empty(shape, dtype)
         place = self._take(-(-size // ROUND) * ROUND)
         address, _, region = place
-        room = _Room(shape, dtype, region.bytes, address - region.address)
+        room = _Room(shape, dtype, region.bytes, address - region.start)
         room.pool, room.place = self, place
         return room.view(np.ndarray)
 
@@ -132,16 +145,16 @@ class Pool:
             return address, size, region
 
     def _settle(self) -> None:
-        """Make holes of what came back, each one with the holes that it touches."""
+        """Make holes of what came back, each one with the holes of its region that it touches."""
         while self._returned:
             address, size, region = self._returned.popleft()
             self.lent -= size
-            before = self._ends.get(address)
-            if before is not None:
+            before, behind = self._ends.get(address), address + size
+            if before is not None and self._holes[before][1] is region:
                 size += self._fill(before)[0]
                 address = before
-            if address + size in self._holes:
-                size += self._fill(address + size)[0]
+            if behind in self._holes and self._holes[behind][1] is region:
+                size += self._fill(behind)[0]
             self._dig(address, size, region)
 
     def _dig(self, address: int, size: int, region: _Region) -> None:
