@@ -9,7 +9,7 @@ Memory comes from the system in regions. What arrays leave in them are holes; a 
 smallest hole that it fits in, and holes that touch become one (best fit with coalescing: Knuth, *The Art of Computer
 Programming* 1, section 2.5). A region in which no array is left goes back to the system when all together would become
 more than was ever in use at once: the next step needs as much again, and no program needs much more than it ever had
-to. One step of style transfer at 400 x 533 asks for 835 MB, at most 439 MB of it at once, and gets by with 480 MB,
+to. One step of style transfer at 400 x 533 asks for 835 MB, at most 439 MB of it at once, and gets by with 476 MB,
 none of it fresh once it is there.
 """
 
@@ -26,6 +26,9 @@ __all__ = ["KEPT", "Pool", "empty", "release"]
 
 SMALLEST = 1 << 18  # bytes: below, the C library keeps the memory itself
 ROUND = 1 << 16  # sizes are rounded up to a multiple, so that no hole is too small to be of use
+# Bytes of a large page: a region of whole ones is laid where they begin (Linux 6.7 and later). The first step of style
+# transfer meets 4,400 page faults for 18,300.
+HUGE = 1 << 21
 KEPT = 50_000_000  # bytes that may lie unused beside what was in use at once
 # How to map memory that a forked process copies when it writes, as it does the C library's; Windows knows nothing else
 _OF_ITS_OWN = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
@@ -38,7 +41,9 @@ class _Region:
     transfer at 400 x 533 that was 797 MiB in the process for 753.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int) -> None:  # `size` bytes, or some more
+        if size >= HUGE:
+            size = -(-size // HUGE) * HUGE
         try:
             mapped = mmap.mmap(-1, size, **_OF_ITS_OWN)
         except OSError as error:
@@ -140,6 +145,8 @@ class Pool:
                     self._let_go(0)
                     region = _Region(size)
                 address = region.start
+                if region.size > size:
+                    self._dig(address + size, region.size - size, region)
             self.lent += size
             self.most = max(self.most, self.lent)
             return address, size, region

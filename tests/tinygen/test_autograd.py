@@ -58,7 +58,7 @@ def test_a_chain_of_100_000_nodes_runs_and_is_freed():
 
 
 def test_arrays_are_freed_as_backward_passes():
-    x = tg.ones(1000, 100, requires_grad=True)
+    x = tg.ones(500, 100, requires_grad=True)  # too small for the kernels' own memory, which is not traced
     y = x
     for _ in range(50):
         y = tg.tanh(y)  # each keeps its result

@@ -389,6 +389,20 @@ def test_import_is_light():
     assert run.stdout.split() == []
 
 
+def test_as_many_weights_are_frozen_as_are_wanted():
+    model = tg.models.squeezenet()
+    most, layers = 40_000, ["fire3/concat"]
+    model.freeze(most, layers)
+    frozen = [p for p in model.parameters() if not p._data.flags.writeable]
+    assert 20_000 < sum(p._data.nbytes for p in frozen) <= most
+    assert not any(p.requires_grad for p in model.parameters())
+    names = {name for name, p in model.named_parameters() if not p._data.flags.writeable}
+    assert all(name.startswith(("conv1", "fire2", "fire3")) for name in names), names
+    model.load_state_dict({name: 2 * array for name, array in model.state_dict().items()})
+    assert names == {name for name, p in model.named_parameters() if not p._data.flags.writeable}
+    assert all(p._data.flags.writeable for p in model.freeze(0).requires_grad_().parameters())
+
+
 def test_frozen_weights_are_read_only_until_they_are_wanted():
     model = tg.models.squeezenet().freeze()
     x = np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32)

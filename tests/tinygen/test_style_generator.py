@@ -1,6 +1,7 @@
 """Style transfer: its losses beside NumPy's and finite differences, its search, its colours."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import tinygen as tg
 from tinygen import models, nn
 from tinygen.data.download import cache_dir
-from tinygen.generators import style
+from tinygen.generators import style, style_loss
 from tinygen.pictures import resize
 
 LAYERS = {"content_layer": "block2_conv2", "style_layers": ["block1_conv1", "block2_conv1"]}
@@ -209,16 +210,29 @@ def test_a_round_brings_no_more_than_a_few_numbers_to_the_host(optimizer, fake, 
         assert len(brought) <= 16 * 5  # a step waits five times: two for the point where it stands, three for the next
 
 
-def test_large_weights_are_not_kept_in_other_forms(tmp_path):
+def test_the_smallest_weights_are_frozen(tmp_path):
     """Of frozen weights kernels keep up to eight times their size."""
     settings = settings_for("tuned", weights=str(tmp_path / "w.safetensors"))
     network = models.vgg16(generator=tg.Generator(0))
     tg.save(settings.weights, network.state_dict())
-    for layer, writeable in (("block2_conv2", False), ("block5_conv1", True)):
-        changed = dataclasses.replace(settings, network="vgg16", content_layer=layer)
+    needed = {"block2_conv2": 4, "block5_conv1": 11}  # convolutions
+    for weights, layer, tile in itertools.product((settings.weights, "random"), needed, (0, 32)):
+        changed = dataclasses.replace(settings, network="vgg16", weights=weights, content_layer=layer, tile=tile)
+        if layer == "block2_conv2":
+            changed = dataclasses.replace(changed, style_layers=("block1_conv1",))
         found = style.load_network(changed, "cpu")
         assert not any(p.requires_grad for p in found.parameters())
-        assert {p._data.flags.writeable for p in found.parameters()} == {writeable}
+        used = list(found.parameters())[: 2 * needed[layer]]
+        frozen = [p._data.nbytes for p in used if not p._data.flags.writeable]
+        others = [p._data.nbytes for p in used if p._data.flags.writeable]
+        assert sum(frozen) <= style_loss.MOST_FROZEN
+        if tile:
+            assert not frozen
+        elif layer == "block2_conv2":
+            assert not others
+        else:
+            assert max(frozen) <= min(others)
+            assert sum(frozen) + min(others) > style_loss.MOST_FROZEN
 
 
 def test_adam(vgg):

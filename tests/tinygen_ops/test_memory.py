@@ -99,7 +99,13 @@ def test_what_a_step_needs_is_there_for_the_next(pool, monkeypatch):
 @pytest.mark.parametrize("kept", [0, 1_000_000])
 def test_all_together_is_hardly_more_than_was_in_use_at_once(kept, monkeypatch):
     made, of_system = [], memory._Region
-    monkeypatch.setattr(memory, "_Region", lambda size: made.append(size) or of_system(size))
+
+    def region(size):
+        made.append(of_system(size))
+        assert size <= made[-1].size < size + memory.HUGE
+        return made[-1]
+
+    monkeypatch.setattr(memory, "_Region", region)
     pool, rng, arrays = memory.Pool(kept), np.random.default_rng(0), []
     for _ in range(500):
         if arrays and rng.random() < 0.5:
@@ -111,7 +117,7 @@ def test_all_together_is_hardly_more_than_was_in_use_at_once(kept, monkeypatch):
                 # every region that is left has an array in it
                 assert not any(size == region.size for size, region in pool._holes.values())
         check(pool, arrays)
-    assert sum(made) > pool.most > 5_000_000
+    assert sum(each.size for each in made) > pool.most > 5_000_000
 
 
 def test_release(pool):

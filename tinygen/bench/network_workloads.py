@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygen.generators import dream, style
+from tinygen.generators.style_loss import MOST_FROZEN
 from tinygen.models import inception_v3, vgg19
 from tinygen.models.network import Network
 from tinygen.nn import Conv2d, MaxPool2d, Module
@@ -101,8 +102,10 @@ class StyleGradient(_PictureGradient):
     """One loss and gradient of ``tinygen style --preset book``."""
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
-        network = _loaded("vgg19", arrays)  # not frozen, to save memory, as `style.load_network`
         settings = style.settings_for("book", content="photograph", styles=["painting"])
+        network = _loaded("vgg19", arrays)
+        content, styles = style.chosen_layers(settings, network)
+        network.freeze(MOST_FROZEN, [content, *styles])  # as `load_network`
         self.objective = style.Objective(network, settings, arrays["content"], [arrays["painting"]])
         self.x = Tensor(arrays["x"][None].astype(np.float32), requires_grad=True)
 

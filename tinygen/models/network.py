@@ -33,6 +33,12 @@ class Place(NamedTuple):
     channels: int
 
 
+def _freeze(parameter: Tensor) -> None:
+    """Give a parameter an array of its own, that nobody else holds, and that is read-only."""
+    parameter._data = parameter._data.copy(order="K")
+    parameter._data.setflags(write=False)
+
+
 @dataclass
 class Node:
     """What a network computes in one go: one layer of Keras', or a convolution with what belongs to it.
@@ -274,18 +280,37 @@ class Network(Module):
                 node.module.fill(generator)
         return self
 
-    def freeze(self) -> Network:
+    def freeze(self, most: float = math.inf, layers: Iterable[str] = ()) -> Network:
         """Say that the weights stay as they are: no gradients for them, and their arrays become read-only.
 
         What kernels work out from frozen weights they keep (`tinygen_ops/frozen.py`). ``requires_grad_(True)`` undoes
         it.
+
+        Args:
+            most: of weights, bytes that become read-only, the smallest of them first: kernels keep up to eight times as
+                much.
+            layers: the last that will be run, so that nothing behind them counts; none: all.
         """
         super().requires_grad_(False)
-        for parameter in self.parameters():
+        for parameter in sorted(self._weights_up_to(layers), key=lambda each: each._data.nbytes):
+            most -= parameter._data.nbytes
+            if most < 0:
+                break
             if isinstance(parameter._data, np.ndarray) and parameter._data.flags.writeable:
-                parameter._data = parameter._data.copy(order="K")  # an array of its own, that nobody else holds
-                parameter._data.setflags(write=False)
+                _freeze(parameter)
         return self
+
+    def _weights_up_to(self, layers: Iterable[str]) -> list[Tensor]:
+        """The parameters that are needed to run up to these layers; none: all."""
+        left, found = set(layers), []
+        if not left:
+            return list(self.parameters())
+        for node in self.nodes:
+            found += node.module.parameters()
+            left.difference_update(node.names)
+            if not left:
+                break
+        return found
 
     def requires_grad_(self, requires_grad: bool = True) -> Network:
         """Say of all parameters whether their gradients are wanted; if so, frozen ones can be written again."""
@@ -296,15 +321,15 @@ class Network(Module):
         return self
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Take over the values in ``state``, as every Module; a frozen network is frozen again afterwards."""
+        """Take over the values in ``state``, as every Module; what was frozen is frozen again afterwards."""
         frozen = [p for p in self.parameters() if isinstance(p._data, np.ndarray) and not p._data.flags.writeable]
         for parameter in frozen:
             parameter._data.setflags(write=True)
         try:
             super().load_state_dict(state, strict)
         finally:
-            if frozen:
-                self.freeze()
+            for parameter in frozen:
+                _freeze(parameter)
 
     def fold(self) -> Network:
         """Merge every batch normalisation into the convolution before it; the activations stay the same.
