@@ -46,12 +46,7 @@ class Node:
         """
         if mode.recording or mode.running is None:  # recorded, the cut has to stand in the graph of the gradient
             return False
-        kept, (target, index) = mode.running.kept, self.edges[i]
-        while type(target) is Node and target.hooks is None and not (kept and (id(target), index) in kept):
-            if target.cuts_off or not target.function.selects or target.edges is None:
-                return target.cuts_off
-            target, index = target.edges[0]
-        return False
+        return _cuts(self.edges[i], mode.running.kept)
 
     def take_waiting(self, i: int) -> Tensor | None:
         """In backward: the gradient that others have sent for input ``i`` so far, if it may be added to in arrays.
@@ -122,6 +117,22 @@ class Node:
         """Let go of the arrays and of the nodes behind; a second backward then says so."""
         self.saved_arrays = self._sources = self.edges = None
         self.__dict__.clear()
+
+
+def _cuts(edge: tuple[Any, int], kept: dict | None) -> bool:
+    """Whether a gradient for this output goes no further where the output is not above 0, and nobody looks at it."""
+    waiting, seen = [edge], set()
+    while waiting:
+        target, index = waiting.pop()
+        if type(target) is not Node or target.hooks is not None or (kept and (id(target), index) in kept):
+            return False
+        if target.cuts_off or id(target) in seen:
+            continue
+        if not target.function.selects or target.edges is None:
+            return False
+        seen.add(id(target))
+        waiting.extend([each for each in target.edges if each is not None])
+    return True
 
 
 def edge_of(tensor: Tensor) -> tuple[Any, int]:

@@ -26,7 +26,7 @@ from numba import get_num_threads, prange
 from tinygen_ops import memory
 from tinygen_ops.compile import address, jit
 from tinygen_ops.frozen import once
-from tinygen_ops.layout import as_channels_last
+from tinygen_ops.layout import as_channels_last, as_pixels
 from tinygen_ops.simd import W, broadcast, call_address, load, load_float, maximum, select_less, store, store_float
 from tinygen_ops.tiles import ROWS, table, tile_rows
 
@@ -408,11 +408,12 @@ def image(x: np.ndarray) -> Image:
 
 
 @functools.lru_cache(maxsize=4096)
-def steps_of(shape: tuple[int, ...]) -> Steps:
-    """The steps of a contiguous array (N, H, W, C)."""
+def steps_of(shape: tuple[int, ...], pixel: int = 0) -> Steps:
+    """The steps of an array (N, H, W, C) whose pixels lie `pixel` floats apart; 0: C, it is contiguous."""
     # not from the array's strides: NumPy leaves the step of an axis of length 1 as it happens to be
     _, height, width, channels = shape
-    return Steps(height * width * channels, width * channels, channels, height, width)
+    pixel = pixel or channels
+    return Steps(height * width * pixel, width * pixel, pixel, height, width)
 
 
 def distance(x: int, other: np.ndarray | None) -> int:
@@ -435,22 +436,23 @@ def forward_panels(w: np.ndarray, groups: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4096)
-def forward_form(x, w, stride, padding, dilation, groups, threads) -> tuple[tuple[int, ...], Layout]:
-    """The shape (N, P, Q, O) of the result of `forward`, and the layout for it; x and w are shapes."""
+def forward_form(x, pixel, w, stride, padding, dilation, groups, threads) -> tuple[tuple[int, ...], Layout]:
+    """The shape (N, P, Q, O) of the result of `forward`, and the layout for it; x and w are shapes, pixel of x."""
     (sh, sw), (dh, dw), ((top, _), (left, _)) = stride, dilation, padding
     (samples, channels, *size), (out, depth, kh, kw) = x, w
     y = (samples, *out_size(size, (kh, kw), stride, padding, dilation), out)
     taps_h = tuple(r * dh - top for r in range(kh))
     taps_w = tuple(s * dw - left for s in range(kw))
     weights = (groups, kh, kw, depth, out // groups)
-    steps = steps_of((samples, *size, channels)), steps_of(y)
+    steps = steps_of((samples, *size, channels), pixel), steps_of(y)
     return y, layout(taps_h, taps_w, sh, sw, samples, *steps, weights, depth < MERGE, threads)
 
 
 def forward(x, w, stride, padding, dilation, groups, bias=None, slope=None):
     """(N, C, H, W), (O, C/g, R, S) -> (N, O, P, Q) in channels-last memory."""
-    shape, form = forward_form(x.shape, w.shape, stride, padding, dilation, groups, get_num_threads())
-    xs, y = as_channels_last(x), memory.empty(shape)
+    xs, pixel = as_pixels(x)
+    shape, form = forward_form(x.shape, pixel, w.shape, stride, padding, dilation, groups, get_num_threads())
+    y = memory.empty(shape)
     weights = forward_panels(w, groups)
     run(form, address(xs), weights.address, address(y), bias, slope)
     return y.transpose(0, 3, 1, 2)
@@ -474,10 +476,10 @@ class Phase(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def gradient_forms(gy, w, size, stride, padding, dilation, groups, threads) -> list[Phase]:
-    """The phases of `input_gradient`; gy and w are shapes."""
+def gradient_forms(gy, pixel, w, size, stride, padding, dilation, groups, threads) -> list[Phase]:
+    """The phases of `input_gradient`; gy and w are shapes, pixel of gy."""
     (samples, outputs, *gy_size), depth, out_per_group = gy, w[1], w[0] // groups
-    whole, source = steps_of((samples, *size, depth * groups)), steps_of((samples, *gy_size, outputs))
+    whole, source = steps_of((samples, *size, depth * groups)), steps_of((samples, *gy_size, outputs), pixel)
     axes = [
         [_phase(a, k, s, lo, d) for a in range(min(s, n))]
         for k, s, (lo, _), d, n in zip(w[2:], stride, padding, dilation, size, strict=True)
@@ -494,10 +496,10 @@ def gradient_forms(gy, w, size, stride, padding, dilation, groups, threads) -> l
 
 def input_gradient(gy, w, size, stride, padding, dilation, groups, bias=None, slope=None, alive=None, plus=None):
     """(N, O, P, Q), (O, C/g, R, S) -> (N, C, H, W): a convolution of gy for each phase of the stride."""
-    gs, gx = as_channels_last(gy), memory.empty((gy.shape[0], *size, w.shape[1] * groups))
+    (gs, pixel), gx = as_pixels(gy), memory.empty((gy.shape[0], *size, w.shape[1] * groups))
     source, whole = address(gs), address(gx)
     others = distance(whole, alive), distance(whole, plus)
-    phases = gradient_forms(gy.shape, w.shape, tuple(size), stride, padding, dilation, groups, get_num_threads())
+    phases = gradient_forms(gy.shape, pixel, w.shape, tuple(size), stride, padding, dilation, groups, get_num_threads())
     for first, places_h, places_w, form in phases:
         weights = phase_panels(w, groups, places_h, places_w)
         run(form, source, weights.address, whole + 4 * first, bias, slope, *others)

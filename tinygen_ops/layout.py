@@ -14,8 +14,8 @@ from tinygen_ops.arrays import array_module
 from tinygen_ops.registry import kernel
 
 __all__ = [
-    "as_channels_last", "channels_last", "contiguous", "in_memory_order", "join_channels", "lies_channels_last",
-    "new_like",
+    "as_channels_last", "as_pixels", "channels_last", "contiguous", "in_memory_order", "join_channels",
+    "lies_channels_last", "new_like",
 ]  # fmt: skip
 
 Array = Any  # numpy.ndarray or cupy.ndarray
@@ -43,6 +43,23 @@ def as_channels_last(x: np.ndarray) -> np.ndarray:
     """`channels_last` of x (N, C, H, W), without a word to the registry where it is a view."""
     view = x.transpose(0, 2, 3, 1)
     return view if view.flags.c_contiguous else channels_last(x)
+
+
+def as_pixels(x: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return float32 x (N, C, H, W) as (N, H, W, C), and how many floats lie from pixel to pixel.
+
+    A view where the channels of a pixel lie side by side and the pixels equally far apart, as when x is some of the
+    channels of an array; else a copy, whose pixels lie C floats apart.
+    """
+    view = x.transpose(0, 2, 3, 1)
+    samples, height, width, channels = view.shape
+    if not view.flags.c_contiguous:
+        sample, row, pixel, channel = view.strides
+        evenly = row == width * pixel and (samples == 1 or sample == height * row) and pixel % 4 == 0
+        if evenly and channel == 4 <= 4 * channels < pixel and height > 1 < width:
+            return view, pixel // 4
+        view = channels_last(x)
+    return view, channels
 
 
 def lies_channels_last(x: Array) -> bool:

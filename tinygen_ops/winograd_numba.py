@@ -26,7 +26,7 @@ from tinygen_ops import memory
 from tinygen_ops.compile import address, jit, subroutine, workspace
 from tinygen_ops.direct_numba import Steps, distance, steps_of
 from tinygen_ops.frozen import is_frozen
-from tinygen_ops.layout import as_channels_last
+from tinygen_ops.layout import as_channels_last, as_pixels
 from tinygen_ops.simd import W, broadcast, call_address, load, maximum, select_less, settle, store, stream, take
 from tinygen_ops.tiles import ROWS, table, tile_rows
 from tinygen_ops.winograd_weights_numba import (
@@ -299,8 +299,9 @@ def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope
         plus: (N, P, Q, O), contiguous: it is added before that; None: nothing is.
     """
     turned, kernel = turned_back(w) if back else w, w.shape[2:]
-    y, xs = memory.empty((x.shape[0], *size, len(turned))), as_channels_last(x)
-    tables = plain_tables(x.shape, padding, tuple(size), len(turned), tuple(kernel), m, get_num_threads(), is_frozen(w))
+    y, (xs, pixel) = memory.empty((x.shape[0], *size, len(turned))), as_pixels(x)
+    settings = padding, tuple(size), len(turned), tuple(kernel), m, get_num_threads(), is_frozen(w)
+    tables = plain_tables(x.shape, pixel, *settings)
     if tables.plan.fresh:
         weights = memory.empty((get_num_threads() * tables.fresh.room,))
         laid = np.ascontiguousarray(w)  # which must be there until all is done
@@ -314,10 +315,10 @@ def convolve(x, w, padding, size, m, back=False, bias=None, floor=-np.inf, slope
 
 
 @functools.lru_cache(maxsize=4096)
-def plain_tables(shape, padding, size, out, kernel, m, threads, kept) -> "Tables":
-    """The tables of `convolve`: one image and one output, all of whose weights are used."""
+def plain_tables(shape, pixel, padding, size, out, kernel, m, threads, kept) -> "Tables":
+    """The tables of `convolve`: one image (of this shape, `pixel` floats apart), one output, all weights are used."""
     samples, channels, *lengths = shape
-    parts = (Part(0, steps_of((samples, *lengths, channels)), *padding),)
+    parts = (Part(0, steps_of((samples, *lengths, channels), pixel), *padding),)
     targets = (Target(0, steps_of((samples, *size, out)), all_used(kernel, m)),)
     return tables_of(samples, channels, parts, targets, out, kernel, m, threads, kept)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygen import Tensor
+from tinygen import Tensor, cat
 from tinygen.autograd import grad
 from tinygen.graph import Node
 from tinygen.nn import functional as F
@@ -94,6 +94,45 @@ def test_second_order_keeps_the_cut_in_the_graph(tensors, monkeypatch):
     monkeypatch.setattr(Node, "may_cut", lambda node, i: False)
     for ours, plain in zip(found, second(), strict=True):
         assert np.array_equal(ours, plain)
+
+
+def joined(x, w, v, u, slope=0.0):
+    """Three branches side by side, one of them a largest of its windows, and behind them a convolution."""
+    a = F.conv2d(x, w, padding=1, negative_slope=0.0)
+    b = F.conv2d(a, v, padding=1, negative_slope=0.0)
+    c = F.conv2d(a, u, negative_slope=slope)
+    d = F.max_pool2d(a, 3, stride=1, padding=1)
+    both = cat([cat([b, c], 1), d], 1)
+    return F.conv2d(both, Tensor(np.ones((16, 52, 1, 1), np.float32))).pow(2).sum()
+
+
+@pytest.mark.parametrize(("slope", "saved"), [(0.0, 2), (0.1, 0)])
+def test_branches_side_by_side(tensors, passes, monkeypatch, slope, saved):
+    """They are cut off all at once, where each is; what is picked from a is cut only once more is added to it."""
+    names = "xwvu"
+
+    def found():
+        passes.clear()
+        gradients = grad(joined(*[tensors[n] for n in names], slope), [tensors[n] for n in names])
+        return [each.numpy() for each in gradients], len(passes)
+
+    ours, few = found()
+    monkeypatch.setattr(Node, "may_cut", lambda node, i: False)
+    plain, many = found()
+    assert many - few == saved + 1  # and that of a, whose last gradient is a convolution's
+    for each, expected in zip(ours, plain, strict=True):  # a piece of a gradient is not summed in the order of a copy
+        np.testing.assert_allclose(each, expected, atol=1e-6 * abs(expected).max())
+
+
+def test_many_joined_one_after_the_other(tensors):
+    """As many as Python could not ask for one inside the other."""
+    a = F.conv2d(tensors["x"][:1, :, :2, :2], tensors["w"], padding=1, negative_slope=0.0)
+    y = a
+    for _ in range(1500):
+        y = cat([y[:, :1], a[:, :1]], 1)
+    b = F.conv2d(F.conv2d(y, tensors["u"][:, :2].detach(), negative_slope=0.0), tensors["u"][:, :4].detach())
+    b.sum().backward()
+    assert np.isfinite(tensors["x"].grad.numpy()).all()
 
 
 def test_a_graph_that_is_freed_says_so(tensors):

@@ -9,6 +9,7 @@ import pytest
 import tinygen_ops
 from tinygen_ops import conv_forward, conv_input_gradient, conv_weight_gradient, numba_problem, use
 from tinygen_ops.generate import FILES, is_exact
+from tinygen_ops.layout import as_pixels
 from tinygen_ops.winograd import POINTS, matrices
 
 if numba_problem():
@@ -332,6 +333,34 @@ def test_weights_that_are_kept_and_that_are_not(normal, size, kernel, room, monk
         found = [winograd_numba.convolve(operand, each, around, size, planes, back) for each in (w, frozen, w, frozen)]
         for y in found[1:]:
             np.testing.assert_array_equal(y, found[0])
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_some_channels_of_an_array(normal, kernel, stride, groups, winograd_everywhere):
+    """They are read where they lie; sums over kernel rows are then not made in one go, as they may be in a copy."""
+    around = kernel // 2, kernel // 2
+    settings = (stride, stride), (around, around), (1, 1), groups
+    x = np.moveaxis(normal(2, 20, 22, 80), -1, 1)[:, 16:48]
+    w = normal(48, 32 // groups, kernel, kernel)
+    sides = conv_forward.reference(x, w, *settings).shape[2:]
+    gy = np.moveaxis(normal(2, *sides, 96), -1, 1)[:, 16:64]
+    for array in (x, gy):
+        pixels, apart = as_pixels(array)
+        assert np.shares_memory(pixels, array)
+        assert apart > array.shape[1]
+    for copied in (lambda a: np.moveaxis(np.moveaxis(a, 1, -1).copy(), -1, 1), np.ascontiguousarray):
+        np.testing.assert_allclose(
+            convolution_numba.conv_forward(x, w, *settings),
+            convolution_numba.conv_forward(copied(x), w, *settings),
+            atol=1e-4,
+        )
+        np.testing.assert_allclose(
+            convolution_numba.conv_input_gradient(gy, w, x.shape[2:], *settings),
+            convolution_numba.conv_input_gradient(copied(gy), w, x.shape[2:], *settings),
+            atol=1e-4,
+        )
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [((3, 3), 1), ((4, 4), 2)])

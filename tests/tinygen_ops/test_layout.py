@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygen_ops.layout import channels_last, contiguous, in_memory_order, join_channels, new_like
+from tinygen_ops.layout import as_pixels, channels_last, contiguous, in_memory_order, join_channels, new_like
 
 
 @pytest.mark.parametrize("shape", [(2, 64, 33, 31), (1, 3, 200, 301), (5, 31, 999), (2, 1, 300, 200)], ids=str)
@@ -24,6 +24,24 @@ def test_no_copy_where_it_lies_so(form, normal):
     assert np.shares_memory(channels_last(np.moveaxis(channels_last(x), -1, 1)), channels_last(x)) is False
     y = np.moveaxis(channels_last(x), -1, 1)
     assert np.shares_memory(channels_last(y), y)
+
+
+def test_pixels(normal):
+    whole = normal(3, 6, 5, 40)
+    last = np.moveaxis(whole, -1, 1)
+    for view, apart in ((last, 40), (last[:, 4:9], 40), (last[1:, :8], 40), (last[:1, 3:], 40)):
+        pixels, found = as_pixels(view)
+        assert found == apart
+        assert np.shares_memory(pixels, whole)
+        np.testing.assert_array_equal(pixels, np.moveaxis(view, 1, -1))
+    others = (last[:, :8, ::2], last[:, :8, :, ::2], last[:, ::2], last[::2, :8], last[:, :8, :, :4], last[:, :8, :1],
+              np.moveaxis(whole, 1, -1), last[:, :8, ::-1], np.broadcast_to(last[:, :8, :1, :1], (3, 8, 6, 5)),
+              last[:, :0], normal(3, 8, 6, 5))  # fmt: skip
+    for view in others:
+        pixels, found = as_pixels(view)
+        assert found == view.shape[1]
+        assert pixels.flags.c_contiguous
+        np.testing.assert_array_equal(pixels, np.moveaxis(view, 1, -1))
 
 
 def test_views_with_gaps(form, normal):

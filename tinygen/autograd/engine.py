@@ -32,7 +32,7 @@ from tinygen_ops.elementwise import add, add_to
 class Function:
     """One op: ``forward`` on arrays, ``backward`` on Tensors. Subclass it, and call it with :meth:`apply`."""
 
-    selects = False  # whether each number of the first output is one of the first input: the maximum of a window is
+    selects = False  # whether each number of the first output is one of the inputs': the maximum of a window is
 
     @staticmethod
     def forward(ctx: Node, *arrays: Any, **settings: Any) -> Any:

@@ -27,6 +27,8 @@ class Cat(Function):
     gy cut where the inputs met.
     """
 
+    selects = True
+
     @staticmethod
     def forward(ctx: Node, *xs: Any, axis: int) -> Any:
         ctx.axis, ctx.lengths = axis, [x.shape[axis] for x in xs]
@@ -34,7 +36,10 @@ class Cat(Function):
 
     @staticmethod
     def backward(ctx: Node, gy: Tensor) -> tuple:
-        return split(gy, ctx.lengths, ctx.axis)
+        pieces = split(gy, ctx.lengths, ctx.axis)
+        for piece in pieces:
+            piece._is_cut = getattr(gy, "_is_cut", False)
+        return pieces
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
