@@ -67,11 +67,14 @@ class Checkpointed(Objective):
 
 def measure_memory(form: str, height: int, width: int) -> dict[str, Any]:
     """Search for one round of two evaluations, all memory of L-BFGS in use: peak, seconds an evaluation, gradient."""
-    settings = style.settings_for("tuned", content="photograph", styles=["painting"], weights="random", evaluations=2)
+    kind, _, number = form.partition(" ")
+    strips = {kind: int(number)} if number else {}
+    settings = style.settings_for(
+        "tuned", content="photograph", styles=["painting"], weights="random", evaluations=2, **strips
+    )
     network = style.load_network(settings, "cpu")
     rng = np.random.default_rng(0)
     content, painting = (rng.integers(0, 256, (3, height, width), np.uint8) for _ in range(2))
-    kind, _, number = form.partition(" ")
     if number:
         rows = rows_within(int(number), settings, network, (height, width)) if kind == "memory" else int(number)
         objective = StripedObjective(network, settings, content, [painting], rows=rows)

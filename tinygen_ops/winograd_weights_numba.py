@@ -13,7 +13,7 @@ from numba import get_num_threads, get_thread_id, prange
 from tinygen_ops import memory, winograd_generated
 from tinygen_ops.compile import address, jit, subroutine, workspace
 from tinygen_ops.direct_numba import panels
-from tinygen_ops.frozen import once
+from tinygen_ops.frozen import is_frozen, once
 from tinygen_ops.simd import W, call_address, load_float, store_float, take, transpose
 from tinygen_ops.tiles import compiled
 
@@ -70,7 +70,9 @@ def weights_for(w: np.ndarray, mh: int, mw: int, back: bool = False) -> np.ndarr
     laid, kernel = np.ascontiguousarray(w), w.shape[2:]
     out, depth = w.shape[1::-1] if back else w.shape[:2]
     nh, nw = mh + kernel[0] - 1, mw + kernel[1] - 1
-    result = memory.empty((floats_of(out, depth, nh * nw),))
+    size = floats_of(out, depth, nh * nw)
+    # what is kept would lie between what comes and goes: 344 MB more for style transfer at 1024 x 1365
+    result = np.empty(size, np.float32) if is_frozen(w) else memory.empty((size,))
     fresh = fresh_of(kernel, (mh, mw), depth).about(laid, back)
     threads, room = get_num_threads(), scratch_of(nh * kernel[1], kernel)
     work = workspace(threads * room)

@@ -102,7 +102,7 @@ def test_all_together_is_hardly_more_than_was_in_use_at_once(kept, monkeypatch):
 
     def region(size):
         made.append(of_system(size))
-        assert size <= made[-1].size < size + memory.HUGE
+        assert made[-1].size == size
         return made[-1]
 
     monkeypatch.setattr(memory, "_Region", region)

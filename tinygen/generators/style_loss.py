@@ -49,7 +49,7 @@ def load_network(settings: Any, device: str, report: Callable[[str], None] | Non
 
     The smallest of them are frozen, up to :data:`MOST_FROZEN` bytes: of frozen weights kernels keep up to eight times
     their size in other forms (see ``tinygen_ops/frozen.py``). Of VGG19 these are the layers nearest to the picture: an
-    evaluation at 400 x 533 then takes 880 MB, for 789, and 0.96 of the time. In strips memory is what counts.
+    evaluation at 400 x 533 then takes 112 MB more, and 0.96 of the time. In strips memory is what counts.
     """
     make = NETWORKS[settings.network]
     if settings.weights == "random":
