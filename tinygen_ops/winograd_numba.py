@@ -47,7 +47,7 @@ from tinygen_ops.winograd_weights_numba import (
 
 # Floats of transformed patches and of their products that a thread has in work at a time: 0.6 MB, so that they stay in
 # its core's second-level cache. With 1.6 MB VGG's layers of 64 and 256 channels took 1.06 times as long, Inception's of
-# 32 and 64 to 96 channels 1.1 and 1.06 (AMD EPYC, caches of 1 MB for each core and 32 MB shared with others).
+# 32 to 96 channels 1.1 (AMD EPYC, caches of 1 MB for each core and 32 MB shared with others).
 ROOM = 150_000
 LEAST = 2  # groups of ROWS patches that are in work at a time, however many channels: a panel of weights serves each
 # Bytes of outputs above which they are written past the caches, which they would leave before they are read again; an

@@ -322,7 +322,7 @@ LEAST_ROWS = 8
 # Python, NumPy, Numba, compiled kernels, and the memory that those keep for their next call
 PROGRAM = 300 * MB
 # What a strip of the widest layer takes beside all activations of its stage: gradients on their way, and workspace.
-# Measured with VGG19: 719 MB at 400 x 533 in strips of 256, where this says 852; 517 for 561 in strips of 16; 1,294
+# Measured with VGG19: 707 MB at 400 x 533 in strips of 256, where this says 852; 461 for 561 in strips of 16; 1,312
 # for 1,607 at 1024 x 1365 in strips of 64.
 BESIDE = 7
 
